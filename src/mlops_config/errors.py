@@ -1,0 +1,53 @@
+"""Every way a command can fail, each with the exit code the process ends with.
+
+The exit codes are part of the public contract:
+
+====  =====================================================================
+0     fine
+1     findings: the configuration breaks the contract
+2     wrong usage or settings
+3     a service or the network failed, after retries
+4     integrity mismatch: something is not what its digest says
+130   interrupted (Ctrl-C)
+====  =====================================================================
+"""
+
+from typing import ClassVar
+
+
+class MlopsConfigError(Exception):
+    """A failure worded for the person at the terminal: what was given, what was expected, what to do.
+
+    ``hint`` is the next step to take, printed on a line of its own.
+    """
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class FindingsError(MlopsConfigError):
+    """The configuration has findings at or above the severity the caller refuses."""
+
+    exit_code = 1
+
+
+class UsageError(MlopsConfigError):
+    """Arguments, settings or the work tree ask for something that cannot be done."""
+
+    exit_code = 2
+
+
+class ServiceError(MlopsConfigError):
+    """A service or the network failed and retrying did not help, or it refused us."""
+
+    exit_code = 3
+
+
+class IntegrityError(MlopsConfigError):
+    """Bytes do not match the digest that names them, or a write-once name holds other content."""
+
+    exit_code = 4

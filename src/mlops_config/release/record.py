@@ -1,0 +1,121 @@
+"""The release record: provenance of one release, the single thing handed from stage to stage.
+
+Each stage takes a record and returns a fuller one (``record.model_copy(update=…)``); stored as ``release.json``.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mlops_config.kinds import Kind
+
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+"""``sha256:<64 hex>``, as OCI descriptors write it."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileRecord(_Frozen):
+    """One of the four files: its identity by bytes and by meaning."""
+
+    kind: Kind
+    name: str
+    """Canonical name, ``<environment>_<kind>_config.yaml``."""
+    source: str
+    """Path in the repository, with ``/``."""
+    size: int
+    """Bytes."""
+    sha256: Digest
+    semantic_sha256: Digest
+    """Digest of the validated model, defaults applied, as RFC 8785 canonical JSON."""
+
+
+class SourceRecord(_Frozen):
+    """Where the files came from."""
+
+    repository: str | None
+    """``owner/name`` on the forge, or the remote's address, or ``None`` outside git."""
+    commit: str | None
+    """Full 40 or 64 hex digits, or ``None`` outside git."""
+    ref: str | None
+    """``refs/heads/…``, ``refs/tags/…`` or ``None`` for a detached HEAD."""
+    dirty: bool
+    """The work tree differed from the commit when the release was made."""
+    actor: str | None
+    run_url: str | None
+
+
+class ImageRecord(_Frozen):
+    """The environment image."""
+
+    repository: str
+    """Without tag or digest, such as ``ghcr.io/acme/fares``."""
+    tags: tuple[str, ...]
+    config_digest: Digest
+    """Digest of the image's configuration: the image ID."""
+    digest: Digest | None
+    """Digest of the manifest as the registry (or the OCI layout) holds it; ``None`` while only in an engine."""
+    base: str
+    """What it was built ``FROM``: a reference, or ``scratch``."""
+    base_digest: Digest | None
+    """The base's image ID, or the digest it was given by; ``None`` for ``scratch``."""
+    pushed: bool
+    layout: str | None = None
+    """Folder of the OCI image layout, where no engine was there to hold the image."""
+
+
+class BundleLocation(_Frozen):
+    """One place the bundle was published to."""
+
+    store: str
+    """The store's URI as configured."""
+    uri: str
+    """Where in it this bundle lies; by digest where the store has digests."""
+
+
+class PreviousRelease(_Frozen):
+    """The release of the same environment that this one follows."""
+
+    name: str
+    """Version, or commit SHA for a release without one."""
+    commit: str | None
+    config_digest: Digest
+
+
+class ToolRecord(_Frozen):
+    """The program that made the record."""
+
+    name: Literal["mlops-config-action"] = "mlops-config-action"
+    version: str
+
+
+class ReleaseRecord(_Frozen):
+    """Everything known about one release. Two commits with equal configs have one digest and two records."""
+
+    schema_version: Literal[1] = 1
+    project: str
+    model_name: str
+    environment: str
+    version: str | None
+    """From the release tag: ``release/v1.2.0`` gives ``1.2.0``."""
+    config_digest: Digest
+    files: tuple[FileRecord, ...]
+    source: SourceRecord
+    created_at: datetime
+    """UTC."""
+    tool: ToolRecord
+    image: ImageRecord | None = None
+    bundles: tuple[BundleLocation, ...] = ()
+    previous: PreviousRelease | None = None
+
+    @property
+    def name(self) -> str:
+        """What the release is stored under: the version, else the commit SHA, else the config digest's hex."""
+        return self.version or self.source.commit or self.config_digest.removeprefix("sha256:")
+
+    def to_json(self) -> bytes:
+        """The record as ``release.json`` holds it: indented UTF-8 JSON with a final newline."""
+        return self.model_dump_json(indent=2).encode() + b"\n"

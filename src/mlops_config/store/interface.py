@@ -1,0 +1,84 @@
+"""What every store of bundles and release records offers, whatever lies behind it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mlops_config.bundle.bundle import Bundle
+from mlops_config.errors import IntegrityError, ServiceError
+from mlops_config.release.record import ReleaseRecord
+
+
+class ObjectExistsError(IntegrityError):
+    """A write-once name is taken by other content."""
+
+
+class CurrentMovedError(ServiceError):
+    """Someone else moved an environment's current pointer since it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where something lies now, and whether this call put it there (``False``: it was there already)."""
+
+    uri: str
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The release an environment runs, and the store's token for that very state of the pointer.
+
+    ``token`` is opaque (an ETag, a generation, a digest); pass it back to :meth:`Store.set_current`.
+    """
+
+    release: str
+    config_digest: str
+    token: str
+
+
+class Store(ABC):
+    """Bundles and release records, write-once; one mutable pointer per environment.
+
+    Every method raises :class:`ServiceError` when the store stays unreachable or refuses us after retries and
+    :class:`IntegrityError` when stored bytes are not what their digest says.
+    """
+
+    uri: str
+    """As configured, without credentials."""
+
+    @abstractmethod
+    def publish_bundle(self, bundle: Bundle) -> Published:
+        """Stores the bundle under its digest, the manifest last. There already: nothing is written."""
+
+    @abstractmethod
+    def fetch_bundle(self, project: str, digest: str) -> Bundle | None:
+        """The bundle with every digest checked, or ``None`` when there is none (or only half of one)."""
+
+    @abstractmethod
+    def publish_release(self, record: ReleaseRecord) -> Published:
+        """Stores the record under ``record.environment`` and ``record.name``.
+
+        Raises:
+            ObjectExistsError: that name holds another release (other bytes).
+        """
+
+    @abstractmethod
+    def fetch_release(self, project: str, environment: str, name: str) -> ReleaseRecord | None:
+        """The record, or ``None``."""
+
+    @abstractmethod
+    def release_names(self, project: str, environment: str) -> Iterator[str]:
+        """Names of all releases of the environment, in no particular order."""
+
+    @abstractmethod
+    def current(self, project: str, environment: str) -> Current | None:
+        """The environment's current pointer, or ``None`` before the first release."""
+
+    @abstractmethod
+    def set_current(self, record: ReleaseRecord, expected: Current | None) -> Current:
+        """Points the environment at ``record`` if the pointer is still ``expected`` (``None``: not there yet).
+
+        Raises:
+            CurrentMovedError: it is not.
+        """
