@@ -1,0 +1,155 @@
+"""The optional settings file ``mlops-config.yaml`` at the repository root, and the defaults without one."""
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mlops_config.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mlops_config.findings import Finding
+
+SETTINGS_NAME = "mlops-config.yaml"
+DEFAULT_BRANCH = "$default-branch"
+
+EnvironmentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+RuleCode = Annotated[str, Field(pattern=r"^[A-Z][0-9]{2,3}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class RefRule(_Strict):
+    """Which environment a git ref releases to; the first rule that matches decides."""
+
+    match: str
+    """A regular expression the whole ref must match, or ``$default-branch``. A group named ``version`` gives the
+    release its version."""
+    environment: EnvironmentName
+
+
+class Waiver(_Strict):
+    """A finding somebody decided to live with until a day."""
+
+    rule: RuleCode
+    reason: Annotated[str, Field(min_length=10)]
+    expires: Annotated[date, Field(strict=False)]
+    """The last day on which the waiver holds."""
+    path: str | None = None
+    """Only at this value and below, as findings print paths: ``estimator.hyperparameters``."""
+    environment: EnvironmentName | None = None
+    """Only in this environment."""
+
+
+class ImageSettings(_Strict):
+    """How the environment image is named and built."""
+
+    repository: Annotated[str, Field(min_length=1)] = "{project}-{environment}"
+    """``{project}`` and ``{environment}`` are filled in. Without ``{environment}`` the environments share the
+    repository, and tags end in ``-<environment>``."""
+    base: Annotated[str, Field(min_length=1)] = "scratch"
+    dockerfile: str | None = None
+    """Relative to the repository root; ``None``: the one this package ships."""
+
+
+DEFAULT_REFS = (
+    RefRule(match=r"refs/tags/release/v(?P<version>\d+\.\d+\.\d+)", environment="prod"),
+    RefRule(match=r"refs/tags/release/v(?P<version>\d+\.\d+\.\d+-rc\.\d+)", environment="staging"),
+    RefRule(match=DEFAULT_BRANCH, environment="dev"),
+)
+
+
+class Settings(_Strict):
+    """Everything a team may settle for itself; every field has a default."""
+
+    schema_version: Literal[1] = 1
+    config_dir: Annotated[str, Field(min_length=1)] = "configs"
+    environments: Annotated[tuple[EnvironmentName, ...], Field(strict=False, min_length=1)] = (
+        "dev",
+        "staging",
+        "prod",
+    )
+    """In the order a release is promoted through them."""
+    protected: Annotated[tuple[EnvironmentName, ...], Field(strict=False)] | None = None
+    """Environments that only a clean commit may be released to; ``None``: all but the first."""
+    refs: Annotated[tuple[RefRule, ...], Field(strict=False)] = DEFAULT_REFS
+    severity: dict[RuleCode, Literal["error", "warning", "note", "off"]] = Field(default_factory=dict)
+    waivers: Annotated[tuple[Waiver, ...], Field(strict=False)] = ()
+    contracts: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$")] | None = None
+    """A module of the team's own models, imported from the repository root."""
+    stores: Annotated[tuple[str, ...], Field(strict=False)] = ("file://.mlops-config/store",)
+    image: ImageSettings = Field(default_factory=ImageSettings)
+
+    def is_protected(self, environment: str) -> bool:
+        """Whether a release to ``environment`` needs a clean commit."""
+        names = self.environments[1:] if self.protected is None else self.protected
+        return environment in names
+
+
+def load_settings(root: Path, path: Path | None = None) -> Settings:
+    """The settings in ``path``, or in ``mlops-config.yaml`` under ``root`` if there is one, else the defaults.
+
+    Raises:
+        UsageError: ``path`` was named but is not there, or the file breaks the settings' schema (the message
+            holds a line per finding).
+    """
+    source = path or root / SETTINGS_NAME
+    if not source.is_file():
+        if path is not None:
+            raise UsageError(f"there is no settings file {path}", hint="leave --settings out to use the defaults")
+        return Settings()
+    return _read(source, _display_name(source, root))
+
+
+def _display_name(source: Path, root: Path) -> str:
+    resolved, base = source.resolve(), root.resolve()
+    return resolved.relative_to(base).as_posix() if resolved.is_relative_to(base) else str(source)
+
+
+def _read(source: Path, name: str) -> Settings:
+    from pydantic_core import ValidationError
+
+    from mlops_config.contract.schema_findings import findings_of
+    from mlops_config.contract.yaml_reader import read_document
+
+    document = read_document(source.read_bytes(), name)
+    _refuse(name, (finding for finding in document.findings if finding.severity == "error"))
+    try:
+        settings = Settings.model_validate(document.data)
+    except ValidationError as error:
+        _refuse(name, findings_of(error, document, Settings))
+        raise
+    _refuse_unknown_environments(settings, name)
+    return settings
+
+
+def _refuse(name: str, findings: "Iterable[Finding]") -> None:
+    lines = [
+        f"  {finding.place.line}:{finding.place.column}: {finding.message}"
+        if finding.place
+        else f"  {finding.message}"
+        for finding in findings
+    ]
+    if lines:
+        raise UsageError("\n".join([f"the settings in {name} are not valid:", *lines]))
+
+
+def _refuse_unknown_environments(settings: Settings, name: str) -> None:
+    named = {
+        *(rule.environment for rule in settings.refs),
+        *(settings.protected or ()),
+        *(waiver.environment for waiver in settings.waivers if waiver.environment),
+    }
+    if settings.refs is DEFAULT_REFS:
+        named -= {rule.environment for rule in DEFAULT_REFS}
+    unknown = sorted(named - set(settings.environments))
+    if unknown:
+        raise UsageError(
+            f"the settings in {name} name environments that are not listed: {', '.join(unknown)}",
+            hint=f"environments are {', '.join(settings.environments)}; add to them or mend the name",
+        )
