@@ -48,9 +48,10 @@ class Related:
 class Finding:
     """One thing wrong with the configuration.
 
-    ``code`` is stable once released (``docs/rules/<code>.md`` explains it); ``message`` says what was given and
-    what was expected; ``hint`` what to do. ``place`` is ``None`` only when no file can be named. ``path`` is the
-    way to the value inside the file. ``replacement`` is the text that would mend the stretch at ``place``.
+    ``code`` is stable once released (``docs/rules/<code>.md`` explains it); ``message`` says what was given
+    and what was expected; ``hint`` what to do. ``place`` is ``None`` only when no file can be named. ``path``
+    is the way to the value inside the file. ``replacement`` is the text that would mend the stretch at
+    ``place``.
     """
 
     code: str

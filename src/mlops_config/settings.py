@@ -28,8 +28,8 @@ class RefRule(_Strict):
     """Which environment a git ref releases to; the first rule that matches decides."""
 
     match: str
-    """A regular expression the whole ref must match, or ``$default-branch``. A group named ``version`` gives the
-    release its version."""
+    """A regular expression the whole ref must match, or ``$default-branch``. A group named ``version`` gives
+    the release its version."""
     environment: EnvironmentName
 
 
@@ -92,7 +92,7 @@ class Settings(_Strict):
 
 
 def load_settings(root: Path, path: Path | None = None) -> Settings:
-    """The settings in ``path``, or in ``mlops-config.yaml`` under ``root`` if there is one, else the defaults.
+    """The settings in ``path``, or in ``mlops-config.yaml`` under ``root`` if there is one, else defaults.
 
     Raises:
         UsageError: ``path`` was named but is not there, or the file breaks the settings' schema (the message
@@ -101,7 +101,9 @@ def load_settings(root: Path, path: Path | None = None) -> Settings:
     source = path or root / SETTINGS_NAME
     if not source.is_file():
         if path is not None:
-            raise UsageError(f"there is no settings file {path}", hint="leave --settings out to use the defaults")
+            raise UsageError(
+                f"there is no settings file {path}", hint="leave --settings out to use the defaults"
+            )
         return Settings()
     return _read(source, _display_name(source, root))
 

@@ -14,11 +14,12 @@ MAX_MEMBER_BYTES = 1024 * 1024
 
 
 def to_tar(bundle: Bundle) -> bytes:
-    """The bundle's contents as an uncompressed USTAR archive: sorted names, mode 0644, owner 0, time 0.
+    r"""The bundle's contents as an uncompressed USTAR archive: sorted names, mode 0644, owner 0, time 0.
 
     GNU tar writes the same bytes from a folder with the five files::
 
-        tar --format=ustar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=0644 -cf bundle.tar *
+        tar --format=ustar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=0644 \
+            -cf bundle.tar *
 
     The headers are made here because the device fields ``tarfile`` writes depend on the version of Python.
     """

@@ -1,4 +1,4 @@
-"""The bundle: one environment's four files under their canonical names, named by a digest of their content."""
+"""The bundle: one environment's four files under canonical names, named by a digest of their content."""
 
 import hashlib
 import json

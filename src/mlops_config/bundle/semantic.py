@@ -16,6 +16,6 @@ def meaning(model: BaseModel) -> dict[str, Any]:
 def semantic_sha256(model: BaseModel) -> str:
     """``sha256:<64 hex>`` of the model's meaning as RFC 8785 canonical JSON.
 
-    A comment or a moved key leaves it as it is; a default that a new version of the contract changes does not.
+    A comment or a moved key leaves it as it is; a default changed by a new version of the contract does not.
     """
     return sha256_of(rfc8785.dumps(meaning(model)))

@@ -1,6 +1,6 @@
 """The release record: provenance of one release, the single thing handed from stage to stage.
 
-Each stage takes a record and returns a fuller one (``record.model_copy(update=…)``); stored as ``release.json``.
+Each stage takes a record and returns a fuller one (``model_copy(update=…)``); stored as ``release.json``.
 """
 
 from datetime import datetime
@@ -57,7 +57,7 @@ class ImageRecord(_Frozen):
     config_digest: Digest
     """Digest of the image's configuration: the image ID."""
     digest: Digest | None
-    """Digest of the manifest as the registry (or the OCI layout) holds it; ``None`` while only in an engine."""
+    """Digest of the manifest as the registry or the OCI layout holds it; ``None`` while only in an engine."""
     base: str
     """What it was built ``FROM``: a reference, or ``scratch``."""
     base_digest: Digest | None
@@ -113,7 +113,7 @@ class ReleaseRecord(_Frozen):
 
     @property
     def name(self) -> str:
-        """What the release is stored under: the version, else the commit SHA, else the config digest's hex."""
+        """What the release is stored under: the version, else the commit, else the config digest's hex."""
         return self.version or self.source.commit or self.config_digest.removeprefix("sha256:")
 
     def to_json(self) -> bytes:

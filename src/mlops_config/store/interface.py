@@ -77,7 +77,7 @@ class Store(ABC):
 
     @abstractmethod
     def set_current(self, record: ReleaseRecord, expected: Current | None) -> Current:
-        """Points the environment at ``record`` if the pointer is still ``expected`` (``None``: not there yet).
+        """Points the environment at ``record`` if the pointer is still ``expected`` (``None``: not there).
 
         Raises:
             CurrentMovedError: it is not.
