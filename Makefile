@@ -1,0 +1,61 @@
+# One command does each thing: `make` lists them. Only Python 3.11 to 3.14, git and make have to be there.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+ENVIRONMENT = prod
+# Processes the tests run in. Each starts its own servers, so more than four gain little.
+WORKERS ?= auto
+PYTEST_ARGS ?=
+# Output of targets that run side by side stays in one piece where make can do that (GNU make 4 and later).
+SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadscope
+COVERAGE := --cov --cov-report=term:skip-covered --cov-report=xml:.cache/coverage.xml
+
+.PHONY: help setup setup-test run test check lint types unit e2e docs bench lock services services-stop clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Make .venv with .venv/bin/mlops-config from the hash-locked requirements
+	@tools/setup.sh run
+
+run: setup ## Release configs/prod into the local store .mlops-config/store (ENVIRONMENT=dev for another)
+	@$(BIN)/mlops-config release --environment '$(ENVIRONMENT)'
+
+test: setup-test services ## Everything: linters, types, unit and end-to-end tests (as root on Debian: installs what is missing)
+	@$(MAKE) check
+	$(PYTEST) $(COVERAGE) --durations=10 $(PYTEST_ARGS)
+
+check: setup-test ## Linters and types, side by side
+	@$(MAKE) -j2 $(SYNC) lint types
+
+lint: setup-test ## ruff (the other linters are tests: tests/test_repository_linters.py)
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet . && echo 'lint: fine'
+
+types: setup-test ## mypy --strict
+	@$(BIN)/mypy --no-error-summary && echo 'types: fine'
+
+unit: setup-test ## Tests that need no service
+	$(PYTEST) $(COVERAGE) -m 'not e2e' $(PYTEST_ARGS)
+
+e2e: setup-test services ## Tests on real parts: engine, registry, object store, workflows
+	$(PYTEST) -m e2e $(PYTEST_ARGS)
+
+docs: setup-test ## Write every generated page, schema and table anew
+	@for tool in tools/generate_*.py; do $(BIN)/python "$$tool" || exit; done
+
+bench: setup-test ## Measure against the peers and write docs/benchmarks.md
+	@$(BIN)/python benchmarks/report.py
+
+lock: setup-test ## Resolve the dependencies anew (UPGRADE=1: to their newest versions)
+	@tools/lock.sh $(if $(UPGRADE),--upgrade)
+
+services: setup-test ## Install (Debian, root) and start what the end-to-end tests need
+	@$(BIN)/python tools/services.py up
+
+services-stop: ## Stop the Docker engine that `make services` started
+	@$(BIN)/python tools/services.py down
+
+clean: ## Remove what the targets above made
+	@rm -rf .venv .cache .mlops-config .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* dist

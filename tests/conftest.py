@@ -1,0 +1,101 @@
+"""Gives every test a machine of its own: no credentials, settings or GitHub run of the outside reach it."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SERVICES = ROOT / "tests" / "services"
+
+# Every module of tests/services that has fixtures is a plug-in: servers on loopback, one set per test process.
+pytest_plugins = [
+    f"tests.services.{path.stem}"
+    for path in sorted(SERVICES.glob("[a-z]*.py"))
+    if "pytest.fixture" in path.read_text(encoding="utf-8")
+]
+
+FOREIGN = (
+    *(
+        "ACTIONS_",
+        "ACT",
+        "AWS_",
+        "AZURE_",
+        "BUILDX_",
+        "CLOUDSDK_",
+        "GCP_",
+        "GH_",
+        "GITHUB_",
+        "GIT_",
+        "GOOGLE_",
+    ),
+    *("INPUT_", "MLOPS_", "OTEL_", "RUNNER_", "SOURCE_DATE_EPOCH", "STORAGE_EMULATOR_HOST", "XDG_"),
+    *("COLUMNS", "FORCE_COLOR", "NO_COLOR"),
+)
+"""Beginnings of variables that change what we, git, Docker or a cloud SDK do."""
+KEPT = ("AWS_CA_BUNDLE", "GIT_SSL_CAINFO")
+"""Where the machine keeps its certificates is no setting of what is tested."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Puts the programs that `make services` unpacked before the machine's own."""
+    config.addinivalue_line("markers", "e2e: needs a real part: an engine, a registry, an object store, act")
+    programs = str(ROOT / ".cache" / "bin")
+    if programs not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks everything below tests/e2e as end-to-end."""
+    for item in items:
+        if "e2e" in item.path.relative_to(ROOT).parts:
+            item.add_marker("e2e")
+
+
+def docker_settings() -> tuple[str | None, Path]:
+    """The engine the user's Docker context points at (``None``: the default one), and the user's plug-ins."""
+    config = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    if os.environ.get("DOCKER_HOST") or not (config / "config.json").exists() or not shutil.which("docker"):
+        return None, config / "cli-plugins"
+    endpoint = subprocess.run(
+        ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    ).stdout.strip()
+    return endpoint or None, config / "cli-plugins"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home of its own for the session, and none of the outside's variables; returns that home."""
+    home = tmp_path_factory.mktemp("home")
+    (home / ".gitconfig").write_text(
+        "[user]\n\tname = Test\n\temail = test@example.invalid\n"
+        "[init]\n\tdefaultBranch = main\n[commit]\n\tgpgSign = false\n[gc]\n\tauto = 0\n"
+    )
+    endpoint, plugins = docker_settings()
+    (home / ".docker").mkdir()
+    if plugins.is_dir():
+        (home / ".docker" / "cli-plugins").symlink_to(plugins)
+    with pytest.MonkeyPatch.context() as patch:
+        # Downloads the user has already are no secret, and some tests install packages.
+        patch.setenv("PIP_CACHE_DIR", os.environ.get("PIP_CACHE_DIR") or str(Path.home() / ".cache" / "pip"))
+        for name in list(os.environ):
+            if name.startswith(FOREIGN) and name not in KEPT:
+                patch.delenv(name)
+        if endpoint:
+            patch.setenv("DOCKER_HOST", endpoint)
+        patch.setenv("HOME", str(home))
+        patch.setenv("DOCKER_CONFIG", str(home / ".docker"))
+        patch.setenv("GIT_CONFIG_GLOBAL", str(home / ".gitconfig"))
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        # Without it a cloud SDK asks the machine's metadata address for credentials, and waits.
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        patch.setenv("TZ", "UTC")
+        patch.setenv("LC_ALL", "C.UTF-8")
+        yield home

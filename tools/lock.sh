@@ -1,0 +1,21 @@
+#!/bin/sh
+# Resolves the dependencies once, for every platform and Python at once, and writes the nested sets of requirements/.
+#
+#   tools/lock.sh [--upgrade | --upgrade-package NAME]
+set -eu
+CDPATH='' cd -- "$(dirname -- "$0")/.."
+
+compile() {
+    # Where packages come from is the business of whoever installs: no index, no folder gets into a lock.
+    env -u UV_FIND_LINKS .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-emit-find-links --only-binary :all: --custom-compile-command 'make lock' "$@"
+}
+
+compile "$@" pyproject.toml requirements/run.in --all-extras --group test --group lint \
+    --output-file requirements/test.txt
+for name in core build s3 run; do
+    # The resolution above is the constraint, so every set has the same versions.
+    compile "requirements/$name.in" --constraints requirements/test.txt --output-file "requirements/$name.txt" \
+        --no-annotate --upgrade
+done
+echo 'lock: requirements/*.txt written'
