@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SERVICES = ROOT / "tests" / "services"
 
-# Every module of tests/services that has fixtures is a plug-in: servers on loopback, one set per test process.
+# Every module of tests/services with fixtures is a plug-in: servers on loopback, one set per test process.
 pytest_plugins = [
     f"tests.services.{path.stem}"
     for path in sorted(SERVICES.glob("[a-z]*.py"))
