@@ -18,4 +18,5 @@ for name in core build s3 run; do
     compile "requirements/$name.in" --constraints requirements/test.txt --output-file "requirements/$name.txt" \
         --no-annotate --upgrade
 done
+compile "$@" requirements/bench.in --no-annotate --output-file requirements/bench.txt
 echo 'lock: requirements/*.txt written'
