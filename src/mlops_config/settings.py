@@ -82,7 +82,8 @@ class Settings(_Strict):
     waivers: Annotated[tuple[Waiver, ...], Field(strict=False)] = ()
     contracts: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$")] | None = None
     """A module of the team's own models, imported from the repository root."""
-    stores: Annotated[tuple[str, ...], Field(strict=False)] = ("file://.mlops-config/store",)
+    stores: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """URIs; none: a folder ``store`` beside the other generated files."""
     image: ImageSettings = Field(default_factory=ImageSettings)
 
     def is_protected(self, environment: str) -> bool:

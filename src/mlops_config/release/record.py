@@ -107,14 +107,24 @@ class ReleaseRecord(_Frozen):
     created_at: datetime
     """UTC."""
     tool: ToolRecord
+    recipe: Digest | None = None
+    """Digest of what the image is made from (configs, base, Dockerfile, platforms); see ``release.recipe``."""
     image: ImageRecord | None = None
     bundles: tuple[BundleLocation, ...] = ()
     previous: PreviousRelease | None = None
 
     @property
+    def revision(self) -> str:
+        """The commit; of a dirty work tree marked as such; outside git the config digest's hex."""
+        content = self.config_digest.removeprefix("sha256:")
+        if self.source.commit is None:
+            return content
+        return f"{self.source.commit}-dirty-{content[:12]}" if self.source.dirty else self.source.commit
+
+    @property
     def name(self) -> str:
-        """What the release is stored under: the version, else the commit, else the config digest's hex."""
-        return self.version or self.source.commit or self.config_digest.removeprefix("sha256:")
+        """What the release is stored under: the version where it has one, else the revision."""
+        return self.version or self.revision
 
     def to_json(self) -> bytes:
         """The record as ``release.json`` holds it: indented UTF-8 JSON with a final newline."""

@@ -1,0 +1,98 @@
+"""The ``mlops-config`` command: parses arguments, runs a verb, turns every failure into a sentence and a code."""
+
+import argparse
+import errno
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from mlops_config import __version__
+from mlops_config.cli import bundle, release, schema, show, validate, verify
+from mlops_config.errors import MlopsConfigError
+
+VERBS = (validate, show, schema, bundle, release.BUILD, release.PUBLISH, release.NOTES, release.RELEASE, verify)
+
+DESCRIPTION = """\
+Takes the four configuration files of an environment (training, inference, monitoring, retrain)
+from YAML to a validated, immutable, traceable release."""
+
+EPILOG = """\
+examples:
+  mlops-config validate                        check every environment under configs/
+  mlops-config show --environment prod         every value in force, and where it comes from
+  mlops-config release --environment prod      validate, bundle, build, publish, write notes
+  mlops-config verify --environment prod       prove that what was released is what the record says
+
+exit codes:
+  0 fine   1 findings   2 wrong usage or settings   3 a service failed   4 integrity mismatch
+"""
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code; see :mod:`mlops_config.errors` for what codes mean."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    arguments = parser().parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except MlopsConfigError as error:
+        return _fail(error.message, error.hint, error.exit_code)
+    except KeyboardInterrupt:
+        return _fail("interrupted; nothing half-done was left in sight", "run the same command again", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _fail(*_worded(error), 3)
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command's argument parser; the command reference is generated from it."""
+    raw = argparse.RawDescriptionHelpFormatter
+    top = argparse.ArgumentParser(
+        "mlops-config", description=DESCRIPTION, epilog=EPILOG, formatter_class=raw, allow_abbrev=False
+    )
+    top.add_argument("--version", action="version", version=f"mlops-config {__version__}")
+    verbs = top.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for verb in VERBS:
+        sub = verbs.add_parser(
+            verb.NAME,
+            help=verb.SUMMARY,
+            description=verb.DESCRIPTION,
+            epilog=f"examples:\n{verb.EXAMPLES}",
+            formatter_class=raw,
+            allow_abbrev=False,
+        )
+        verb.add_arguments(sub)
+        sub.set_defaults(run=verb.run)
+    return top
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _fail(message: str, hint: str | None, code: int) -> int:
+    red, plain = ("\x1b[31m", "\x1b[0m") if _colored() else ("", "")
+    print(f"{red}error:{plain} {message}", file=sys.stderr)  # noqa: T201 the one place a failure is printed
+    if hint:
+        print(f" hint: {hint}", file=sys.stderr)  # noqa: T201
+    return code
+
+
+def _colored() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _worded(error: OSError) -> tuple[str, str | None]:
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full{where}", "free some space and run the same command again: it goes on from there"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"no permission to write or read{where}: {error.strerror}", None
+    return f"{error.strerror or error}{where}", None

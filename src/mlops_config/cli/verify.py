@@ -1,0 +1,48 @@
+"""``mlops-config verify``: proves that bundles and images are what a release record, or their digest, says."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mlops_config.cli.arguments import add_environment_argument
+
+NAME = "verify"
+SUMMARY = "prove that a release, a bundle or an image is what its digest says"
+DESCRIPTION = """\
+Reads a release record, a bundle (folder or archive) or an image again, byte for byte, and compares every
+digest. Exit code 4 says that something is not what it should be, and names it."""
+EXAMPLES = """\
+  mlops-config verify --environment prod                  what the last release here made
+  mlops-config verify --record release.json               a record from anywhere: its stores and its image
+  mlops-config verify --bundle /app/configs               a folder, or an archive, with a bundle
+  mlops-config verify --image ghcr.io/acme/fares:4f2c1d   an image, in the engine or its registry
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's arguments."""
+    what = parser.add_mutually_exclusive_group(required=True)
+    add_environment_argument(what, required=False)
+    what.add_argument("--record", type=Path, metavar="FILE", help="release record to check")
+    what.add_argument("--bundle", type=Path, metavar="PATH", help="bundle folder or tar archive to check")
+    what.add_argument("--image", metavar="IMAGE", help="image reference, or the folder of an OCI layout, to check")
+    parser.add_argument(
+        "--output", type=Path, default=Path(".mlops-config"), metavar="DIR", help="default: .mlops-config"
+    )
+    parser.add_argument("--digest", metavar="SHA256", help="config digest it must have (default: what it says itself)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints a line per thing proven."""
+    from mlops_config.release.verification import verify_bundle, verify_image, verify_record
+
+    if arguments.bundle:
+        proven = verify_bundle(arguments.bundle, arguments.digest)
+    elif arguments.image:
+        proven = verify_image(arguments.image, arguments.digest)
+    else:
+        record = arguments.record or arguments.output / arguments.environment / "release.json"
+        proven = verify_record(record, arguments.digest)
+    for line in proven:
+        sys.stdout.write(f"ok  {line}\n")
+    return 0
