@@ -1,0 +1,1 @@
+"""A client for container registries: the OCI distribution protocol 1.1, with every digest checked."""
