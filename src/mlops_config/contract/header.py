@@ -1,0 +1,61 @@
+"""The base of every model of the contract, and the header each file starts with."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mlops_config.contract.field_types import Cron, LabelKey, LabelValue, Name, Owner, Timezone
+
+
+class ConfigModel(BaseModel):
+    """Strict, frozen, unknown keys refused. Dumped by YAML names; equal values dump equally.
+
+    Models hold no validators: every check is declared, or is a rule over whole files. So their core schema is
+    data, and can be stored and loaded without building the classes.
+    """
+
+    model_config = ConfigDict(
+        strict=True,
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        serialize_by_alias=True,
+        use_attribute_docstrings=False,
+    )
+
+
+class Metadata(ConfigModel):
+    """Whose file this is and what it is for; the same in an environment's four files but for the labels."""
+
+    project: Name = Field(description="Project the model belongs to; the prefix of everything stored.")
+    model_name: Name = Field(description="The model within the project.")
+    environment: Name = Field(description="Environment the file is for; equal to the name of its folder.")
+    owner: Owner = Field(description="Who answers for it: an e-mail address or a team handle.")
+    labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=40)] = Field(
+        default_factory=dict,
+        description=(
+            "Labels put on cloud resources. Source: Google Cloud label syntax (the narrower one);"
+            " SageMaker TagList holds 50, ten are kept for our own."
+        ),
+    )
+
+
+class Header(ConfigModel):
+    """What each of the four files starts with."""
+
+    schema_version: Annotated[int, Field(ge=1, le=1)] = Field(
+        description="Version of this contract. Only 1 exists; a later one comes with a migration command."
+    )
+    kind: Literal["training", "inference", "monitoring", "retrain"] = Field(
+        description="Which of the four files this is."
+    )
+    metadata: Metadata = Field(description="Identity of the configuration.")
+
+
+class Schedule(ConfigModel):
+    """When something runs."""
+
+    cron: Cron = Field(
+        description="Five fields: minute, hour, day of month, month, day of week; names in capitals (MON, JAN)."
+    )
+    timezone: Timezone = Field(default="UTC", description="IANA time zone the cron expression is read in.")

@@ -1,0 +1,32 @@
+"""The four models of the contract, by kind."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from mlops_config.contract.header import ConfigModel, Header, Metadata
+from mlops_config.contract.inference import InferenceConfig
+from mlops_config.contract.monitoring import MonitoringConfig
+from mlops_config.contract.retrain import RetrainConfig
+from mlops_config.contract.training import TrainingConfig
+from mlops_config.kinds import Kind
+
+__all__ = [
+    "MODELS",
+    "ConfigModel",
+    "Header",
+    "InferenceConfig",
+    "Metadata",
+    "MonitoringConfig",
+    "RetrainConfig",
+    "TrainingConfig",
+]
+
+MODELS: Mapping[Kind, type[Header]] = MappingProxyType(
+    {
+        Kind.TRAINING: TrainingConfig,
+        Kind.INFERENCE: InferenceConfig,
+        Kind.MONITORING: MonitoringConfig,
+        Kind.RETRAIN: RetrainConfig,
+    }
+)
+"""The model each kind of file is validated with."""
