@@ -3,6 +3,7 @@
 import re
 import subprocess
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from mlops_config.errors import UsageError
@@ -19,6 +20,8 @@ class Checkout:
     """``owner/name`` on the forge, else the remote's address without credentials, else ``None``."""
     commit: str | None
     """Full SHA, or ``None`` outside git or before the first commit."""
+    commit_time: datetime | None
+    """When it was committed, UTC."""
     ref: str | None
     """``refs/…``, or ``None`` for a detached HEAD that nothing names."""
     default_branch: str
@@ -51,12 +54,13 @@ def read_checkout(
         UsageError: git is there but refuses to read the checkout (foreign owner, broken repository).
     """
     if _git(root, "rev-parse", "--is-inside-work-tree") is None:
-        return Checkout(None, None, ref, default_branch or "main", ())
+        return Checkout(None, None, None, ref, default_branch or "main", ())
     commit = _git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     remote = _git(root, "remote", "get-url", "origin")
     return Checkout(
         repository=_repository_name(remote) if remote else None,
         commit=commit,
+        commit_time=_commit_time(root) if commit else None,
         ref=ref or _git(root, "symbolic-ref", "--quiet", "HEAD"),
         default_branch=default_branch or _default_branch(root),
         changed=_changed(root, inputs) if commit else (),
@@ -122,6 +126,11 @@ def _repository_name(remote: str) -> str:
 def _default_branch(root: Path) -> str:
     remote_head = _git(root, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")
     return remote_head.removeprefix("origin/") if remote_head else "main"
+
+
+def _commit_time(root: Path) -> datetime | None:
+    seconds = _git(root, "show", "--no-patch", "--format=%ct", "HEAD")
+    return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
 
 
 def _changed(root: Path, inputs: list[Path]) -> tuple[str, ...]:
