@@ -299,10 +299,16 @@ def status() -> None:
 
 
 def up() -> None:
-    """Brings up everything."""
-    provide_programs()
-    provide_node_packages()
-    provide_engine()
+    """Brings up everything it can. Raises ServicesError, at the end, when something would not come up."""
+    failed = []
+    for provide in (provide_programs, provide_node_packages, provide_engine):
+        try:
+            provide()
+        except (ServicesError, OSError, subprocess.TimeoutExpired) as error:
+            say(str(error))
+            failed.append(provide.__name__.removeprefix("provide_").replace("_", " "))
+    if failed:
+        raise ServicesError(f"not all of it came up ({', '.join(failed)}): tests that need it will say so")
 
 
 def main() -> int:

@@ -1,0 +1,55 @@
+"""`mlops-config validate` starts fast because it loads little."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+HEAVY = {
+    "boto3",
+    "botocore",
+    "docker",
+    "requests",
+    "urllib3",
+    "http.client",
+    "rfc8785",
+    "subprocess",
+    "asyncio",
+}
+
+
+def modules_loaded_by(*arguments: str) -> set[str]:
+    """Names of all modules the interpreter imports while the command runs."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-X",
+            "importtime",
+            "-c",
+            "import sys; from mlops_config.cli import main; sys.exit(main())",
+        ]
+        + list(arguments),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip() for line in lines}
+
+
+@pytest.mark.parametrize("heavy", sorted(HEAVY))
+def test_validate_does_not_load(heavy: str, loaded: set[str]) -> None:
+    assert heavy not in loaded
+
+
+@pytest.fixture(scope="module")
+def loaded() -> set[str]:
+    return modules_loaded_by("validate", "configs")
+
+
+def test_the_list_of_loaded_modules_is_not_empty_by_mistake(loaded: set[str]) -> None:
+    assert {"yaml", "pydantic", "mlops_config.contract"} <= loaded
