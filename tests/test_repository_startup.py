@@ -22,15 +22,9 @@ HEAVY = {
 
 def modules_loaded_by(*arguments: str) -> set[str]:
     """Names of all modules the interpreter imports while the command runs."""
+    program = "import sys; from mlops_config.cli import main; sys.exit(main())"
     done = subprocess.run(
-        [
-            sys.executable,
-            "-X",
-            "importtime",
-            "-c",
-            "import sys; from mlops_config.cli import main; sys.exit(main())",
-        ]
-        + list(arguments),
+        [sys.executable, "-X", "importtime", "-c", program, *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
