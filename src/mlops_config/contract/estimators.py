@@ -1,20 +1,16 @@
-"""The estimators a training file may name: a closed registry, one model of hyperparameters each.
+"""The estimators' models: hyperparameters with the libraries' own names, types, ranges and defaults.
 
-Names, types, ranges and defaults are those of scikit-learn 1.9, LightGBM 4.7 and XGBoost 3.2, under the libraries' own
-parameter names. A file never names an import path, so a configuration cannot make a job load other code. Seeds and
-thread counts are not hyperparameters here: the job sets them from ``random_seed`` and the machine.
+Taken from scikit-learn 1.9, LightGBM 4.7 and XGBoost 3.2. A file never names an import path, so a
+configuration cannot make a job load other code. Seeds and thread counts are not hyperparameters here: the job
+sets them from ``random_seed`` and the machine. Where a library takes a count or a share, only the share is taken.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from mlops_config.contract.field_types import Fraction, OpenFraction, PositiveFraction
 from mlops_config.contract.header import ConfigModel
-from mlops_config.contract.metrics import ProblemType
 
 _Positive = Annotated[float, Field(gt=0)]
 _NonNegative = Annotated[float, Field(ge=0)]
@@ -77,7 +73,7 @@ class _RandomForestHyperparameters(ConfigModel):
 
 
 class RandomForestRegressorHyperparameters(_RandomForestHyperparameters):
-    """Parameters of ``sklearn.ensemble.RandomForestRegressor``; shares of features and rows only as fractions."""
+    """Parameters of ``sklearn.ensemble.RandomForestRegressor``."""
 
     criterion: Literal["squared_error", "absolute_error", "poisson"] = Field(
         default="squared_error", description="Quality of a split."
@@ -86,7 +82,7 @@ class RandomForestRegressorHyperparameters(_RandomForestHyperparameters):
 
 
 class RandomForestClassifierHyperparameters(_RandomForestHyperparameters):
-    """Parameters of ``sklearn.ensemble.RandomForestClassifier``; shares of features and rows only as fractions."""
+    """Parameters of ``sklearn.ensemble.RandomForestClassifier``."""
 
     criterion: Literal["gini", "entropy", "log_loss"] = Field(
         default="gini", description="Quality of a split."
@@ -334,42 +330,3 @@ Estimator = Annotated[
     | XgboostClassifier,
     Field(discriminator="name"),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class EstimatorEntry:
-    """What is known of an estimator: its hyperparameters, what it solves, and the distribution it comes from."""
-
-    hyperparameters: type[ConfigModel]
-    problem_types: tuple[ProblemType, ...]
-    distribution: Literal["scikit-learn", "lightgbm", "xgboost"]
-
-
-_REGRESSION: tuple[ProblemType, ...] = ("regression",)
-_CLASSIFICATION: tuple[ProblemType, ...] = ("binary_classification", "multiclass_classification")
-
-ESTIMATORS: Mapping[str, EstimatorEntry] = MappingProxyType(
-    {
-        "ridge": EstimatorEntry(RidgeHyperparameters, _REGRESSION, "scikit-learn"),
-        "logistic_regression": EstimatorEntry(
-            LogisticRegressionHyperparameters, _CLASSIFICATION, "scikit-learn"
-        ),
-        "random_forest_regressor": EstimatorEntry(
-            RandomForestRegressorHyperparameters, _REGRESSION, "scikit-learn"
-        ),
-        "random_forest_classifier": EstimatorEntry(
-            RandomForestClassifierHyperparameters, _CLASSIFICATION, "scikit-learn"
-        ),
-        "hist_gradient_boosting_regressor": EstimatorEntry(
-            HistGradientBoostingRegressorHyperparameters, _REGRESSION, "scikit-learn"
-        ),
-        "hist_gradient_boosting_classifier": EstimatorEntry(
-            HistGradientBoostingClassifierHyperparameters, _CLASSIFICATION, "scikit-learn"
-        ),
-        "lightgbm_regressor": EstimatorEntry(LightgbmRegressorHyperparameters, _REGRESSION, "lightgbm"),
-        "lightgbm_classifier": EstimatorEntry(LightgbmClassifierHyperparameters, _CLASSIFICATION, "lightgbm"),
-        "xgboost_regressor": EstimatorEntry(XgboostRegressorHyperparameters, _REGRESSION, "xgboost"),
-        "xgboost_classifier": EstimatorEntry(XgboostClassifierHyperparameters, _CLASSIFICATION, "xgboost"),
-    }
-)
-"""Every estimator a file may name."""

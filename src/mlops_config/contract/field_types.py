@@ -1,7 +1,8 @@
 """The types of single values and of sequences that all four files are made of.
 
-Everything here becomes pydantic-core schema that is pure data (patterns, bounds, chains of built-in types), but for
-cron expressions, time zones and durations as text, which call functions of :mod:`mlops_config.contract.scalar_checks`.
+Everything here becomes pydantic-core schema that is pure data (patterns, bounds, chains of built-in types),
+but for cron expressions, time zones and durations as text: these call functions of
+:mod:`mlops_config.contract.scalar_checks`.
 """
 
 from dataclasses import dataclass
@@ -67,8 +68,8 @@ class Iso8601Instant:
 class Items:
     """Reads a YAML sequence as an immutable tuple; every item has the tuple's (one) item type.
 
-    A list schema counts the sequence as written; a tuple schema would count only its valid items, and so report
-    a sequence with one bad item as too short as well.
+    A list schema counts the sequence as written; a tuple schema would count only its valid items, and so
+    report a sequence with one bad item as too short as well.
     """
 
     min_length: int | None = None
@@ -92,7 +93,7 @@ class Items:
 
 
 def text(pattern: str, *, max_length: int | None = None, examples: tuple[str, ...] = ()) -> Any:
-    """The constraint of a string that must match ``pattern`` (anchored, in the syntax Rust and ECMA share)."""
+    """A string that matches ``pattern``, which is anchored and in the syntax Rust and ECMAScript share."""
     return Field(pattern=pattern, max_length=max_length, examples=list(examples) or None)
 
 

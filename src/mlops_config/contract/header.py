@@ -56,6 +56,6 @@ class Schedule(ConfigModel):
     """When something runs."""
 
     cron: Cron = Field(
-        description="Five fields: minute, hour, day of month, month, day of week; names in capitals (MON, JAN)."
+        description="Minute, hour, day of month, month, day of week; names in capitals (MON, JAN)."
     )
     timezone: Timezone = Field(default="UTC", description="IANA time zone the cron expression is read in.")

@@ -93,9 +93,14 @@ Deployer = Annotated[LocalDeployer | AwsDeployer | GcpDeployer, Field(discrimina
 
 
 class _Rollout(ConfigModel):
+    type: str
+    wait: _Wait
     termination_wait: _Wait = Field(
         default=timedelta(0),
-        description="The old fleet is kept this long after the switch. Source: SageMaker TerminationWaitInSeconds.",
+        description=(
+            "The old fleet is kept this long after the switch."
+            " Source: SageMaker TerminationWaitInSeconds, 0 to 3600 s."
+        ),
     )
     timeout: Annotated[timedelta, Iso8601Duration(timedelta(minutes=10), timedelta(hours=8))] = Field(
         default=_ONE_HOUR,
@@ -107,7 +112,8 @@ class _Rollout(ConfigModel):
     rollback_alarms: Annotated[tuple[Name, ...], Items(max_length=10)] = Field(
         default=(),
         description=(
-            "Alerts of the monitoring file that undo the rollout when they fire. Source: SageMaker AlarmList, at most 10."
+            "Alerts of the monitoring file that undo the rollout when they fire."
+            " Source: SageMaker AlarmList, at most 10."
         ),
     )
 
@@ -222,6 +228,9 @@ class Batch(ConfigModel):
     instance_type: _InstanceType | None = Field(
         default=None, description="Machine type of the deployer's cloud; null on the local deployer only."
     )
+    instance_count: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=1, description="Machines. Source: SageMaker TransformInstanceCount, from 1."
+    )
     max_concurrent: Annotated[int, Field(ge=1, le=100)] = Field(
         default=1, description="Parts worked on at a time. Source: SageMaker MaxConcurrentTransforms."
     )
@@ -277,7 +286,7 @@ class DataCapture(ConfigModel):
         description="Share of the requests kept. Source: SageMaker SamplingPercentage, whole percent.",
     )
     destination_uri: CaptureUri = Field(
-        description="Where they go; of this environment only. Source: SageMaker DestinationS3Uri, 512 characters."
+        description="Where they go; of this environment only. Source: SageMaker DestinationS3Uri, 512."
     )
     include_output: bool = Field(default=True, description="Keep the prediction too, not the request alone.")
     retention: PositiveDuration = Field(default=timedelta(days=90), description="Deleted after it.")
@@ -297,7 +306,7 @@ class ServiceLevel(ConfigModel):
 
 
 class Record(ConfigModel):
-    """What is written with every prediction, besides prediction_id, event_time, model_version and config_digest."""
+    """What is written with every prediction, besides the columns that always are (RECORD_COLUMNS)."""
 
     extra_columns: Annotated[tuple[Column, ...], Items(max_length=50)] = Field(
         default=(), description="Columns of the request written with the prediction, such as the entity key."

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from mlops_config.contract.evaluation import MetricThreshold
 from mlops_config.contract.field_types import (
     Column,
     Count,
@@ -24,7 +25,6 @@ from mlops_config.contract.field_types import (
 )
 from mlops_config.contract.header import ConfigModel, Header, Schedule
 from mlops_config.contract.metrics import MetricName
-from mlops_config.contract.training import MetricThreshold
 
 _Bins = Annotated[int, Field(ge=5, le=50)]
 
@@ -103,6 +103,9 @@ NumericDrift = Annotated[
 
 
 class _Categorical(ConfigModel):
+    method: str
+    threshold: float
+    direction: str
     other_bucket_fraction: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.01, description="Categories rarer than this in the reference are taken together."
     )
@@ -202,11 +205,11 @@ class Quality(ConfigModel):
     )
     datatype_check_threshold: Fraction = Field(
         default=0.1,
-        description="Largest share of values of a wrong type. Source: Model Monitor monitoring_config, 0.1.",
+        description="Largest share of values of a wrong type. Source: Model Monitor, 0.1.",
     )
     domain_content_threshold: Fraction = Field(
         default=0.1,
-        description="Largest share of values outside the domain. Source: Model Monitor monitoring_config, 0.1.",
+        description="Largest share of values outside the domain. Source: Model Monitor, 0.1.",
     )
     max_duplicate_fraction: Fraction = Field(default=0.05, description="Largest share of rows seen before.")
     freshness_max_age: PositiveDuration = Field(
@@ -270,9 +273,8 @@ class Metrics(ConfigModel):
 
 
 class _Alert(ConfigModel):
-    name: Name = Field(
-        description="Name of the alert; unique, and what rollbacks refer to. Source: CloudWatch AlarmName, 255."
-    )
+    name: Name = Field(description="Name of the alert; unique, and what rollbacks refer to.")
+    signal: str
     op: Literal["gt", "ge", "lt", "le"] | None = Field(
         default=None,
         description="Fires when the value is greater, less … than the threshold; null is the signal's own.",
@@ -312,8 +314,8 @@ class ServiceAlert(_Alert):
 
     signal: Literal["quality", "latency", "errors", "availability", "integrity", "staleness"] = Field(
         description=(
-            "Data quality; latency, errors and availability of the service; a config digest that does not match;"
-            " monitoring that did not run."
+            "Data quality; latency, errors and availability of the service; a config digest that does not"
+            " match; monitoring that did not run."
         )
     )
 
@@ -338,7 +340,7 @@ class MonitoringConfig(Header):
     kind: Literal["monitoring"] = Field(description="This is a monitoring file.")
     enabled: bool = Field(default=True, description="Monitoring runs.")
     schedule: Schedule = Field(
-        description="When a window is judged; hourly at most on SageMaker. Source: SageMaker ScheduleExpression."
+        description="When a window is judged; at most hourly on aws. Source: SageMaker ScheduleExpression."
     )
     window: PositiveDuration = Field(default=timedelta(days=1), description="Length of a window.")
     allow_overlap: bool = Field(

@@ -1,10 +1,11 @@
-"""The retrain file: what starts a retraining, what holds it back, and what a challenger must show to be promoted."""
+"""The retrain file: what starts a retraining, what holds it back, and what a challenger must show."""
 
 from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from mlops_config.contract.evaluation import MetricThreshold, Slice
 from mlops_config.contract.field_types import (
     Column,
     Count,
@@ -24,7 +25,6 @@ from mlops_config.contract.field_types import (
 )
 from mlops_config.contract.header import ConfigModel, Header
 from mlops_config.contract.metrics import MetricName
-from mlops_config.contract.training import MetricThreshold, Slice
 
 Severity = Literal["ticket", "page"]
 
@@ -60,7 +60,7 @@ class ScheduleTrigger(ConfigModel):
 
     type: Literal["schedule"] = Field(description="The calendar.")
     cron: Cron = Field(
-        description="Five fields: minute, hour, day of month, month, day of week; names in capitals (MON, JAN)."
+        description="Minute, hour, day of month, month, day of week; names in capitals (MON, JAN)."
     )
     timezone: Timezone = Field(default="UTC", description="IANA time zone the cron expression is read in.")
 
@@ -195,7 +195,10 @@ class RetrainTraining(ConfigModel):
 class RetrainEvaluation(ConfigModel):
     """What a challenger must show. A missing or NaN metric is a refusal."""
 
-    compare_to: Literal["champion"] = Field(default="champion", description="The model that serves.")
+    compare_to: Literal["champion"] = Field(
+        default="champion",
+        description="The model that serves; a challenger with a worse primary metric is refused.",
+    )
     dataset: Literal["common_holdout"] = Field(
         default="common_holdout", description="Both models are judged on the same rows."
     )
