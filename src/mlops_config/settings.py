@@ -1,58 +1,77 @@
 """The optional settings file ``mlops-config.yaml`` at the repository root, and the defaults without one."""
 
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from mlops_config.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from mlops_config.findings import Finding
 
 SETTINGS_NAME = "mlops-config.yaml"
 DEFAULT_BRANCH = "$default-branch"
 
-EnvironmentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-RuleCode = Annotated[str, Field(pattern=r"^[A-Z][0-9]{2,3}$")]
+_ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_RULE_CODE = re.compile(r"[A-Z][0-9]{2,3}")
+_MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_REASON_LENGTH = 10
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+class _Strict:
+    """Plain dataclasses: defaults cost no import of pydantic, which is there to read the file."""
+
+    __slots__ = ()
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
 
+@dataclass(frozen=True, slots=True)
 class RefRule(_Strict):
     """Which environment a git ref releases to; the first rule that matches decides."""
 
     match: str
     """A regular expression the whole ref must match, or ``$default-branch``. A group named ``version`` gives
     the release its version."""
-    environment: EnvironmentName
+    environment: str
+
+    def __post_init__(self) -> None:
+        if self.match != DEFAULT_BRANCH:
+            try:
+                re.compile(self.match)
+            except re.error as error:
+                raise ValueError(f"{self.match!r} is no regular expression: {error}") from error
 
 
+@dataclass(frozen=True, slots=True)
 class Waiver(_Strict):
     """A finding somebody decided to live with until a day."""
 
-    rule: RuleCode
-    reason: Annotated[str, Field(min_length=10)]
-    expires: Annotated[date, Field(strict=False)]
+    rule: str
+    reason: str
+    expires: date
     """The last day on which the waiver holds."""
     path: str | None = None
     """Only at this value and below, as findings print paths: ``estimator.hyperparameters``."""
-    environment: EnvironmentName | None = None
+    environment: str | None = None
     """Only in this environment."""
 
+    def __post_init__(self) -> None:
+        _demand(_RULE_CODE, [self.rule], "a rule's code, such as E03")
+        if len(self.reason.strip()) < _REASON_LENGTH:
+            raise ValueError(f"the reason {self.reason!r} is too short to tell anyone why")
 
+
+@dataclass(frozen=True, slots=True)
 class ImageSettings(_Strict):
     """How the environment image is named and built."""
 
-    repository: Annotated[str, Field(min_length=1)] = "{project}-{environment}"
+    repository: str = "{project}-{environment}"
     """``{project}`` and ``{environment}`` are filled in. Without ``{environment}`` the environments share the
     repository, and tags end in ``-<environment>``."""
-    base: Annotated[str, Field(min_length=1)] = "scratch"
+    base: str = "scratch"
     dockerfile: str | None = None
     """Relative to the repository root; ``None``: the one this package ships."""
 
@@ -64,32 +83,42 @@ DEFAULT_REFS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
 class Settings(_Strict):
     """Everything a team may settle for itself; every field has a default."""
 
     schema_version: Literal[1] = 1
-    config_dir: Annotated[str, Field(min_length=1)] = "configs"
-    environments: Annotated[tuple[EnvironmentName, ...], Field(strict=False, min_length=1)] = (
-        "dev",
-        "staging",
-        "prod",
-    )
+    config_dir: str = "configs"
+    environments: tuple[str, ...] = ("dev", "staging", "prod")
     """In the order a release is promoted through them."""
-    protected: Annotated[tuple[EnvironmentName, ...], Field(strict=False)] | None = None
+    protected: tuple[str, ...] | None = None
     """Environments that only a clean commit may be released to; ``None``: all but the first."""
-    refs: Annotated[tuple[RefRule, ...], Field(strict=False)] = DEFAULT_REFS
-    severity: dict[RuleCode, Literal["error", "warning", "note", "off"]] = Field(default_factory=dict)
-    waivers: Annotated[tuple[Waiver, ...], Field(strict=False)] = ()
-    contracts: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$")] | None = None
+    refs: tuple[RefRule, ...] = DEFAULT_REFS
+    severity: Mapping[str, Literal["error", "warning", "note", "off"]] = field(default_factory=dict)
+    waivers: tuple[Waiver, ...] = ()
+    contracts: str | None = None
     """A module of the team's own models, imported from the repository root."""
-    stores: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    stores: tuple[str, ...] = ()
     """URIs; none: a folder ``store`` beside the other generated files."""
-    image: ImageSettings = Field(default_factory=ImageSettings)
+    image: ImageSettings = field(default_factory=ImageSettings)
+
+    def __post_init__(self) -> None:
+        _demand(_ENVIRONMENT_NAME, self.environments, "an environment's name: a-z, 0-9 and -, at most 31")
+        _demand(_RULE_CODE, self.severity, "a rule's code, such as E03")
+        _demand(_MODULE_NAME, [self.contracts] if self.contracts else [], "a Python module's name")
+        if not self.environments or len(set(self.environments)) < len(self.environments):
+            raise ValueError("environments must name at least one, and none of them twice")
 
     def is_protected(self, environment: str) -> bool:
         """Whether a release to ``environment`` needs a clean commit."""
         names = self.environments[1:] if self.protected is None else self.protected
         return environment in names
+
+
+def _demand(pattern: re.Pattern[str], values: Iterable[str], what: str) -> None:
+    for value in values:
+        if not pattern.fullmatch(value):
+            raise ValueError(f"{value!r} is not {what}")
 
 
 def load_settings(root: Path, path: Path | None = None) -> Settings:
@@ -115,7 +144,7 @@ def _display_name(source: Path, root: Path) -> str:
 
 
 def _read(source: Path, name: str) -> Settings:
-    from pydantic_core import ValidationError
+    from pydantic import TypeAdapter, ValidationError
 
     from mlops_config.contract.schema_findings import findings_of
     from mlops_config.contract.yaml_reader import read_document
@@ -123,7 +152,7 @@ def _read(source: Path, name: str) -> Settings:
     document = read_document(source.read_bytes(), name)
     _refuse(name, (finding for finding in document.findings if finding.severity == "error"))
     try:
-        settings = Settings.model_validate(document.data)
+        settings = TypeAdapter(Settings).validate_python(document.data)
     except ValidationError as error:
         _refuse(name, findings_of(error, document, Settings))
         raise

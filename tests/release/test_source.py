@@ -152,7 +152,7 @@ def test_a_ref_that_belongs_to_no_environment_is_refused_with_the_rules(ref: str
     assert ref in caught.value.message
 
 
-def test_no_ref_is_refused_with_what_to_name(tmp_path: Path) -> None:
+def test_no_ref_is_refused_with_what_to_name() -> None:
     with pytest.raises(UsageError, match="HEAD is detached") as caught:
         target_of(None, Settings(), default_branch="main")
     assert "--environment" in (caught.value.hint or "")

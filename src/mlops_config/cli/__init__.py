@@ -1,4 +1,4 @@
-"""The ``mlops-config`` command: parses arguments, runs a verb, turns every failure into a sentence and a code."""
+"""The ``mlops-config`` command: parses arguments, runs a verb, words every failure."""
 
 import argparse
 import errno
@@ -12,7 +12,17 @@ from mlops_config import __version__
 from mlops_config.cli import bundle, release, schema, show, validate, verify
 from mlops_config.errors import MlopsConfigError
 
-VERBS = (validate, show, schema, bundle, release.BUILD, release.PUBLISH, release.NOTES, release.RELEASE, verify)
+VERBS = (
+    validate,
+    show,
+    schema,
+    bundle,
+    release.BUILD,
+    release.PUBLISH,
+    release.NOTES,
+    release.RELEASE,
+    verify,
+)
 
 DESCRIPTION = """\
 Takes the four configuration files of an environment (training, inference, monitoring, retrain)
@@ -42,7 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MlopsConfigError as error:
         return _fail(error.message, error.hint, error.exit_code)
     except KeyboardInterrupt:
-        return _fail("interrupted; nothing half-done was left in sight", "run the same command again", INTERRUPTED)
+        return _fail(
+            "interrupted; nothing half-done was left in sight", "run the same command again", INTERRUPTED
+        )
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -92,7 +104,10 @@ def _colored() -> bool:
 def _worded(error: OSError) -> tuple[str, str | None]:
     where = f" ({error.filename})" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"the disk is full{where}", "free some space and run the same command again: it goes on from there"
+        return (
+            f"the disk is full{where}",
+            "free some space and run the same command again: it goes on from there",
+        )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"no permission to write or read{where}: {error.strerror}", None
     return f"{error.strerror or error}{where}", None

@@ -1,6 +1,7 @@
 """Arguments that several verbs share, and what they mean."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,10 @@ def add_tree_arguments(parser: argparse.ArgumentParser) -> None:
         "-C", "--root", type=Path, default=Path(), metavar="DIR", help="repository root (default: here)"
     )
     parser.add_argument(
-        "--settings", type=Path, metavar="FILE", help="settings file (default: mlops-config.yaml, if there is one)"
+        "--settings",
+        type=Path,
+        metavar="FILE",
+        help="settings file (default: mlops-config.yaml, if there is one)",
     )
 
 
@@ -50,4 +54,4 @@ def tree_of(arguments: argparse.Namespace) -> "tuple[Path, Settings]":
     folder = Path(arguments.config_dir)
     if folder.is_absolute():
         root, folder = folder.parent, Path(folder.name)
-    return root, settings.model_copy(update={"config_dir": folder.as_posix()})
+    return root, replace(settings, config_dir=folder.as_posix())

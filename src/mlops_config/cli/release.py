@@ -1,4 +1,4 @@
-"""``mlops-config release`` and its parts ``build``, ``publish`` and ``notes``: one job, asked for whole or in steps."""
+"""``mlops-config release`` and its parts ``build``, ``publish`` and ``notes``: one job, whole or in steps."""
 
 import argparse
 import os
@@ -38,13 +38,15 @@ class ReleaseVerb:
                 action="append",
                 default=[],
                 metavar="URI",
-                help="file:///dir, s3://bucket/prefix or oci://registry/repository; may be given several times"
+                help="file:///dir, s3://bucket/prefix or oci://registry/repository; several are fine"
                 " (default: the settings', else a folder under --output)",
             )
             parser.add_argument(
                 "--dry-run", action="store_true", help="say what would be built and published; change nothing"
             )
-        parser.add_argument("--output", type=Path, metavar="DIR", help="where files go (default: .mlops-config)")
+        parser.add_argument(
+            "--output", type=Path, metavar="DIR", help="where files go (default: .mlops-config)"
+        )
         parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
         parser.add_argument(
             "--format",
@@ -133,7 +135,9 @@ def explained() -> Iterator[None]:
 
 def _add_source_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--ref", metavar="REF", help="git ref that decides environment and version (default: what is checked out)"
+        "--ref",
+        metavar="REF",
+        help="git ref that decides environment and version (default: what is checked out)",
     )
     parser.add_argument("--version", metavar="X.Y.Z", help="version of the release (default: from the ref)")
 
@@ -145,7 +149,9 @@ def _add_image_arguments(parser: argparse.ArgumentParser) -> None:
         help="image repository without tag; {project} and {environment} are filled in"
         " (default: {project}-{environment})",
     )
-    parser.add_argument("--base-image", metavar="IMAGE", help="what the image is built FROM (default: scratch)")
+    parser.add_argument(
+        "--base-image", metavar="IMAGE", help="what the image is built FROM (default: scratch)"
+    )
     parser.add_argument("--dockerfile", type=Path, metavar="FILE", help="your own Dockerfile (default: ours)")
     parser.add_argument(
         "--platform", action="append", default=[], metavar="OS/ARCH", help="such as linux/arm64; needs buildx"

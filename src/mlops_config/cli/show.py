@@ -21,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments."""
     add_tree_arguments(parser)
     add_environment_argument(parser, required=True)
-    parser.add_argument("--kind", choices=[kind.value for kind in Kind], help="only this file (default: all four)")
+    parser.add_argument(
+        "--kind", choices=[kind.value for kind in Kind], help="only this file (default: all four)"
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
 
 

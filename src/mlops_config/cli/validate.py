@@ -75,6 +75,7 @@ def _report(text: str) -> tuple[str, Path]:
     name, separator, path = text.partition("=")
     if not separator or not path or name not in FORMATS:
         raise UsageError(
-            f"--report {text!r} is not FORMAT=FILE", hint=f"such as sarif=findings.sarif; formats: {', '.join(FORMATS)}"
+            f"--report {text!r} is not FORMAT=FILE",
+            hint=f"such as sarif=findings.sarif; formats: {', '.join(FORMATS)}",
         )
     return name, Path(path)

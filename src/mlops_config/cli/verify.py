@@ -1,4 +1,4 @@
-"""``mlops-config verify``: proves that bundles and images are what a release record, or their digest, says."""
+"""``mlops-config verify``: proves that bundles and images are what a record or digest says."""
 
 import argparse
 import sys
@@ -25,11 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_environment_argument(what, required=False)
     what.add_argument("--record", type=Path, metavar="FILE", help="release record to check")
     what.add_argument("--bundle", type=Path, metavar="PATH", help="bundle folder or tar archive to check")
-    what.add_argument("--image", metavar="IMAGE", help="image reference, or the folder of an OCI layout, to check")
+    what.add_argument(
+        "--image", metavar="IMAGE", help="image reference, or the folder of an OCI layout, to check"
+    )
     parser.add_argument(
         "--output", type=Path, default=Path(".mlops-config"), metavar="DIR", help="default: .mlops-config"
     )
-    parser.add_argument("--digest", metavar="SHA256", help="config digest it must have (default: what it says itself)")
+    parser.add_argument(
+        "--digest", metavar="SHA256", help="config digest it must have (default: what it says itself)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -43,8 +43,8 @@ class Standing:
     def in_force(self, record: ReleaseRecord, *, pushed: bool) -> ReleaseRecord | None:
         """The release every store points at already, if it is ``record`` in all but time and commit.
 
-        A version has to be the very same; without one, equal content is enough. ``pushed`` asks that the image
-        lies in a registry.
+        A version has to be the very same; without one, equal content is enough. ``pushed`` asks that the
+        image lies in a registry.
         """
         found = self.released
         if (
@@ -70,8 +70,8 @@ class Standing:
                 continue
             if (found.recipe, found.source.commit) != (record.recipe, record.source.commit):
                 raise IntegrityError(
-                    f"{record.environment} release {record.name} is in {store.uri} already, with other content:"
-                    f" it has {_content(found)}, this one {_content(record)}",
+                    f"{record.environment} release {record.name} is in {store.uri} already, with other"
+                    f" content: it has {_content(found)}, this one {_content(record)}",
                     hint="a release is never overwritten: make a new commit or take the next version",
                 )
             return found

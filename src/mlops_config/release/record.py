@@ -108,7 +108,7 @@ class ReleaseRecord(_Frozen):
     """UTC."""
     tool: ToolRecord
     recipe: Digest | None = None
-    """Digest of what the image is made from (configs, base, Dockerfile, platforms); see ``release.recipe``."""
+    """Digest of what the image is made from (configs, base, Dockerfile, platforms)."""
     image: ImageRecord | None = None
     bundles: tuple[BundleLocation, ...] = ()
     previous: PreviousRelease | None = None
