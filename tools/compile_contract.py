@@ -1,4 +1,4 @@
-"""Writes the contract's core schemas to ``src/mlops_config/contract/compiled.json``; ``--check`` only compares."""
+"""Writes the contract's core schemas to ``contract/compiled.json``; ``--check`` only compares."""
 
 import argparse
 import json
