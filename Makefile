@@ -45,7 +45,7 @@ e2e: setup-test services ## Tests on real parts: engine, registry, object store,
 	$(PYTEST) -m e2e $(PYTEST_ARGS)
 
 docs: setup-test ## Write every generated page, schema and table anew
-	@for tool in $$(grep -l -e '--check' tools/generate_*.py); do $(BIN)/python "$$tool" || exit; done
+	@for tool in $$(grep -l -e '"--check"' tools/*.py); do $(BIN)/python "$$tool" || exit; done
 
 bench: setup-test ## Measure against the peers and write docs/benchmarks.md
 	@$(BIN)/python benchmarks/report.py

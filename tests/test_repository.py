@@ -180,8 +180,8 @@ def test_every_page_can_be_reached_from_the_index() -> None:
 
 def generators() -> list[Path]:
     """The tools that write what is generated from this repository alone, and can tell whether it is stale."""
-    tools = sorted((ROOT / "tools").glob("generate_*.py"))
-    return [tool for tool in tools if "--check" in tool.read_text(encoding="utf-8")]
+    tools = sorted((ROOT / "tools").glob("*.py"))
+    return [tool for tool in tools if '"--check"' in tool.read_text(encoding="utf-8")]
 
 
 @pytest.mark.parametrize("tool", generators(), ids=lambda tool: tool.stem)
