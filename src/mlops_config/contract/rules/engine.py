@@ -7,10 +7,14 @@ the caller places each violation and decides what it weighs.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple, Protocol
+from inspect import cleandoc
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from mlops_config.findings import ConfigPath, Severity
 from mlops_config.kinds import Kind
+
+if TYPE_CHECKING:
+    from mlops_config.contract.models import InferenceConfig, MonitoringConfig, RetrainConfig, TrainingConfig
 
 DEFAULT_ORDER = ("dev", "staging", "prod")
 """The environments a release passes through, in that order, unless the settings say otherwise."""
@@ -63,9 +67,6 @@ class Role(StrEnum):
     PRODUCTION = "production"
 
 
-ALL_ROLES = frozenset(Role)
-
-
 def role_of(environment: str, order: Sequence[str]) -> Role:
     """The last environment of the order is production, the first of several is development, others staging.
 
@@ -89,88 +90,129 @@ class Breach(NamedTuple):
     related: tuple[RelatedValue, ...]
 
 
+class File:
+    """One valid file as a rule sees it: whose it is and its model."""
+
+    __slots__ = ("config", "environment", "kind", "role")
+
+    def __init__(self, environment: str, role: Role, kind: Kind, config: Any) -> None:
+        self.environment = environment
+        self.role = role
+        self.kind = kind
+        self.config = config
+
+    def breach(
+        self, path: ConfigPath, message: str, hint: str | None = None, *related: RelatedValue
+    ) -> Breach:
+        """A violation of the running rule at a value of this file."""
+        return Breach(self.environment, self.kind, path, message, hint, related)
+
+    def see(self, path: ConfigPath, message: str) -> RelatedValue:
+        """The other side of a breach, in this file."""
+        return RelatedValue(self.environment, self.kind, path, message)
+
+
 class Environment:
-    """One environment as a rule sees it: its name, its role and the models the rule asked for."""
+    """One environment as a rule sees it: its name, its role and the valid files the rule asked for."""
 
-    __slots__ = ("_models", "_needs", "name", "role")
+    __slots__ = ("_files", "name", "role")
 
-    def __init__(self, name: str, role: Role, models: EnvironmentModels, needs: frozenset[Kind]) -> None:
+    def __init__(self, name: str, role: Role, files: Mapping[Kind, File]) -> None:
         self.name = name
         self.role = role
-        self._models = models
-        self._needs = needs
+        self._files = files
 
     @property
-    def training(self) -> Any:
-        return self.model(Kind.TRAINING)
+    def training(self) -> "TrainingConfig":
+        return self.file(Kind.TRAINING).config  # type: ignore[no-any-return]  # the kind decides the model
 
     @property
-    def inference(self) -> Any:
-        return self.model(Kind.INFERENCE)
+    def inference(self) -> "InferenceConfig":
+        return self.file(Kind.INFERENCE).config  # type: ignore[no-any-return]  # the kind decides the model
 
     @property
-    def monitoring(self) -> Any:
-        return self.model(Kind.MONITORING)
+    def monitoring(self) -> "MonitoringConfig":
+        return self.file(Kind.MONITORING).config  # type: ignore[no-any-return]  # the kind decides the model
 
     @property
-    def retrain(self) -> Any:
-        return self.model(Kind.RETRAIN)
+    def retrain(self) -> "RetrainConfig":
+        return self.file(Kind.RETRAIN).config  # type: ignore[no-any-return]  # the kind decides the model
 
-    def model(self, kind: Kind) -> Any:
-        """The valid model of one kind. Raises ``LookupError`` for a kind the rule did not say it needs."""
-        if kind not in self._needs:
-            raise LookupError(f"the rule reads the {kind} file but does not name it among its needs")
-        return getattr(self._models, kind)
+    def file(self, kind: Kind) -> File:
+        """The valid file of one kind. Raises ``LookupError`` for a kind the rule does not name as a need."""
+        try:
+            return self._files[kind]
+        except KeyError:
+            raise LookupError(f"the rule reads the {kind} file but does not name it as a need") from None
 
     def breach(
         self, kind: Kind, path: ConfigPath, message: str, hint: str | None = None, *related: RelatedValue
     ) -> Breach:
-        """A violation of the running rule in this environment's file of the given kind."""
-        return Breach(self.name, kind, path, message, hint, related)
+        """A violation of the running rule at a value of the file of the given kind."""
+        return self.file(kind).breach(path, message, hint, *related)
 
     def see(self, kind: Kind, path: ConfigPath, message: str) -> RelatedValue:
-        """The other side of a breach, in this environment's file of the given kind."""
-        return RelatedValue(self.name, kind, path, message)
+        """The other side of a breach, in the file of the given kind."""
+        return self.file(kind).see(path, message)
 
 
+FileFunction = Callable[[File], Iterator[Breach]]
 EnvironmentFunction = Callable[[Environment], Iterator[Breach]]
 ProjectFunction = Callable[[Sequence[Environment]], Iterator[Breach]]
+
+
+Scope = Literal["file", "environment", "project"]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule: its stable code, what it needs to run, and the function that finds its violations.
 
-    ``scope`` says what the function sees at once: one file, one environment's files, or every environment.
-    ``roles`` are the environments it holds in.
+    ``scope`` says what the function sees at once: each file of the kinds in ``needs`` by itself, one
+    environment's files of those kinds, or those of every environment. ``roles`` are the environments it
+    holds in.
     """
 
     code: str
     title: str
     severity: Severity
-    scope: Literal["file", "environment", "project"]
+    scope: Scope
     needs: frozenset[Kind]
     roles: frozenset[Role]
-    function: EnvironmentFunction | ProjectFunction
+    function: FileFunction | EnvironmentFunction | ProjectFunction
 
     @property
     def explanation(self) -> str:
         """The rule's docstring: what it demands, why, and how to mend a violation."""
-        return self.function.__doc__ or ""
+        return cleandoc(self.function.__doc__ or "")
 
 
-def rule(
+def file_rule(
+    code: str,
+    title: str,
+    *kinds: Kind,
+    severity: Severity = Severity.ERROR,
+    roles: Iterable[Role] = Role,
+) -> Callable[[FileFunction], Rule]:
+    """Make a function over one file a rule; it runs on every valid file of the given kinds."""
+
+    def register(function: FileFunction) -> Rule:
+        return Rule(code, title, severity, "file", frozenset(kinds), frozenset(roles), function)
+
+    return register
+
+
+def environment_rule(
     code: str,
     title: str,
     *needs: Kind,
     severity: Severity = Severity.ERROR,
-    roles: Iterable[Role] = ALL_ROLES,
+    roles: Iterable[Role] = Role,
 ) -> Callable[[EnvironmentFunction], Rule]:
-    """Make a function over one environment a rule; it runs where every kind in ``needs`` is valid."""
-    scope: Literal["file", "environment"] = "file" if len(needs) == 1 else "environment"
+    """Make a function over one environment's files a rule; it runs where every kind in ``needs`` is valid."""
 
     def register(function: EnvironmentFunction) -> Rule:
-        return Rule(code, title, severity, scope, frozenset(needs), frozenset(roles), function)
+        return Rule(code, title, severity, "environment", frozenset(needs), frozenset(roles), function)
 
     return register
 
@@ -184,7 +226,7 @@ def project_rule(
     """
 
     def register(function: ProjectFunction) -> Rule:
-        return Rule(code, title, severity, "project", frozenset(needs), ALL_ROLES, function)
+        return Rule(code, title, severity, "project", frozenset(needs), frozenset(Role), function)
 
     return register
 
@@ -205,23 +247,49 @@ def check(
 
         rules = RULES
     names = sorted(configs_by_environment, key=lambda name: (_position(name, order), name))
+    environments = {name: role_of(name, order) for name in names}
+    files = {
+        name: {
+            kind: File(name, role, kind, model)
+            for kind in Kind
+            if (model := getattr(configs_by_environment[name], kind)) is not None
+        }
+        for name, role in environments.items()
+    }
     for each in rules:
-        environments = [
-            Environment(name, role_of(name, order), configs_by_environment[name], each.needs)
-            for name in names
-            if all(getattr(configs_by_environment[name], kind) is not None for kind in each.needs)
-        ]
-        for breach in _breaches(each, environments):
-            yield Violation(each.code, breach.message, *breach[:3], breach.hint, breach.related)
+        for breach in _breaches(each, environments, files):
+            yield Violation(
+                each.code,
+                breach.message,
+                breach.environment,
+                breach.kind,
+                breach.path,
+                breach.hint,
+                breach.related,
+            )
 
 
-def _breaches(each: Rule, environments: list[Environment]) -> Iterator[Breach]:
+def _breaches(
+    each: Rule, roles: Mapping[str, Role], files: Mapping[str, Mapping[Kind, File]]
+) -> Iterator[Breach]:
+    function: Any = each.function  # its type follows from the scope
+    if each.scope == "file":
+        for name, role in roles.items():
+            if role in each.roles:
+                for kind, file in files[name].items():
+                    if kind in each.needs:
+                        yield from function(file)
+        return
+    environments = [
+        Environment(name, role, {kind: files[name][kind] for kind in each.needs})
+        for name, role in roles.items()
+        if role in each.roles and each.needs <= files[name].keys()
+    ]
     if each.scope == "project":
-        yield from each.function(environments)  # type: ignore[arg-type]  # scope says which function it is
+        yield from function(environments)
         return
     for environment in environments:
-        if environment.role in each.roles:
-            yield from each.function(environment)  # type: ignore[arg-type]  # scope says which function it is
+        yield from function(environment)
 
 
 def _position(environment: str, order: Sequence[str]) -> int:

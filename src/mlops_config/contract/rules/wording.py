@@ -1,0 +1,37 @@
+"""The small turns of phrase that messages share."""
+
+from collections.abc import Collection, Iterable
+from datetime import timedelta
+
+from mlops_config.contract.scalar_checks import format_duration
+
+
+def listed(values: Iterable[object], most: int = 5) -> str:
+    """The values one after the other, in their order; beyond ``most`` only how many more there are."""
+    texts = [str(value) for value in values]
+    shown = ", ".join(texts[:most])
+    return shown if len(texts) <= most else f"{shown} and {len(texts) - most} more"
+
+
+def number(value: float) -> str:
+    """A number as a file would hold it: no digits beyond the fourth that matters, no exponent if short."""
+    return f"{value:.4g}" if abs(value) < 1e6 else f"{value:g}"
+
+
+def duration(value: timedelta) -> str:
+    """A duration as the contract writes it."""
+    return format_duration(value)
+
+
+def closest(name: str, choices: Collection[str]) -> str | None:
+    """The choice most like ``name``, if one is like it at all."""
+    from difflib import get_close_matches  # only a breach needs it
+
+    matches = get_close_matches(name, choices, n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+def instead(name: str, choices: Collection[str], otherwise: str) -> str:
+    """What to write in place of ``name``: the choice it resembles, or else the given advice."""
+    match = closest(name, choices)
+    return f"did you mean {match}?" if match else otherwise
