@@ -9,6 +9,8 @@ from mlops_config.bundle.bundle import Bundle
 from mlops_config.release.record import ImageRecord
 
 CONFIG_DIR = "/app/configs"
+SCRATCH = "scratch"
+ENVIRONMENTS = ("dev", "staging", "prod")
 
 Progress = Callable[[str], None]
 """Takes one line on how far a stage is; the caller decides whether and how to show it."""
@@ -28,7 +30,9 @@ class ImageSpec:
     """``None``: the one this package ships."""
     labels: Mapping[str, str] = field(default_factory=dict)
     platforms: tuple[str, ...] = ()
-    """Such as ``linux/arm64``; empty: the engine's own."""
+    """Such as ``linux/arm64``, one at most; empty: the engine's own, ``linux/amd64`` for a layout."""
+    environments: tuple[str, ...] = ENVIRONMENTS
+    """All environments of the project: files of the others must not be in the image, in any layer."""
 
 
 class ImageBuilder(ABC):
