@@ -20,6 +20,9 @@ help: ## List these targets
 setup: ## Make .venv with .venv/bin/mlops-config from the hash-locked requirements
 	@tools/setup.sh run
 
+setup-test: ## Add what the tests, linters and generators need
+	@tools/setup.sh test
+
 run: setup ## Release configs/prod into the local store .mlops-config/store (ENVIRONMENT=dev for another)
 	@$(BIN)/mlops-config release --environment '$(ENVIRONMENT)'
 

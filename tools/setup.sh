@@ -40,10 +40,8 @@ is_current() {
 is_usable() {
     "$venv/bin/python" -I -S -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || return 1
     # Scripts inside hold absolute paths, so an environment that was moved or whose Python was replaced is made anew.
-    for old in .venv/.installed-*; do
-        [ -f "$old" ] || continue
-        [ "$(head -n 2 "$old")" = "$(place)" ] || return 1
-    done
+    # One that somebody else made has no such mark, and is only added to.
+    [ ! -f .venv/.place ] || [ "$(cat .venv/.place)" = "$(place)" ]
 }
 
 supports() { "$1" -I -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' >/dev/null 2>&1; }
@@ -74,6 +72,7 @@ make_venv() {
     say "making .venv with $("$python" --version)"
     rm -rf "$venv"
     "$python" -I -m venv "$venv"
+    place >.venv/.place
 }
 
 pip() {
