@@ -2,7 +2,8 @@
 
 Taken from scikit-learn 1.9, LightGBM 4.7 and XGBoost 3.2. A file never names an import path, so a
 configuration cannot make a job load other code. Seeds and thread counts are not hyperparameters here: the job
-sets them from ``random_seed`` and the machine. Where a library takes a count or a share, only the share is taken.
+sets them from ``random_seed`` and the machine. Where a library takes a count or a share, only the share is
+taken.
 """
 
 from typing import Annotated, Literal

@@ -42,7 +42,8 @@ _LIGHTGBM = (
 )
 _XGBOOST = (
     "booster n_estimators learning_rate max_depth max_leaves max_bin grow_policy tree_method gamma"
-    " min_child_weight max_delta_step subsample colsample_bytree colsample_bylevel colsample_bynode reg_alpha reg_lambda"
+    " min_child_weight max_delta_step subsample colsample_bytree colsample_bylevel colsample_bynode"
+    " reg_alpha reg_lambda"
 )
 
 

@@ -261,7 +261,7 @@ RollbackCause = Literal["gate_failed_after_deploy", "alarm"]
 class Rollback(ConfigModel):
     """When the previous bundle comes back: configuration, image and model together."""
 
-    on: Annotated[tuple[RollbackCause, ...], Items(max_length=2)] = Field(
+    when: Annotated[tuple[RollbackCause, ...], Items(max_length=2)] = Field(
         default=("gate_failed_after_deploy", "alarm"), description="What brings it back."
     )
     keep_bundles: Annotated[int, Field(ge=3, le=1000)] = Field(
@@ -280,7 +280,7 @@ class Notification(ConfigModel):
     """Who is told what."""
 
     channel_ref: SecretRef = Field(description="The channel: the secret that holds its address.")
-    on: Annotated[tuple[NotificationEvent, ...], Items(min_length=1, max_length=4)] = Field(
+    when: Annotated[tuple[NotificationEvent, ...], Items(min_length=1, max_length=4)] = Field(
         default=("triggered", "rejected", "promoted", "rolled_back"), description="What is told."
     )
 
