@@ -32,6 +32,7 @@ OLDEST_PYTHON = (3, 11)
 ATTEMPTS = 3
 FIRST_PAUSE_S = 2.0
 MISMATCH = "DO NOT MATCH THE HASHES"
+NO_PIP = "No module named pip"
 PIP_SETTINGS = (
     "PIP_CERT",
     "PIP_CLIENT_CERT",
@@ -60,10 +61,11 @@ class SetupFailed(Exception):  # noqa: N818 it is the end of the run, not an err
 
 
 class Home:
-    """Where the wheels and the environment of one locked set lie on this runner."""
+    """Where one locked set's wheels and environment lie; ``host`` is the Python whose pip is used."""
 
-    def __init__(self, temp: Path, lock: Path) -> None:
+    def __init__(self, temp: Path, lock: Path, host: str = sys.executable) -> None:
         self.lock = lock
+        self.host = host
         digest = hashlib.sha256(lock.read_bytes()).hexdigest()
         python = f"{sys.implementation.cache_tag}-{sysconfig.get_platform()}"
         self.key = f"mlops-config-action-{lock.stem}-{python}-{digest[:20]}"
@@ -142,6 +144,8 @@ def _fetch(
         if code == 0:
             _mark_complete(home.wheels)
             return
+        if NO_PIP in said:
+            raise SetupFailed(f"{home.host} has no pip; the Python of actions/setup-python has one")
         if MISMATCH in said:
             raise SetupFailed(
                 "a downloaded package is not the one this action was tested with: its hash is not in"
@@ -174,7 +178,7 @@ def _pip(
     arguments: list[str], home: Home, environ: Mapping[str, str], into: Path | None = None
 ) -> tuple[int, str]:
     """Runs pip with every package checked by hash; its exit code and what it said, shown as it comes."""
-    command = [sys.executable, "-I", "-m", "pip"]
+    command = [home.host, "-I", "-m", "pip"]
     command += ["--python", str(into)] if into else []
     command += [*arguments, "--requirement", str(home.lock), "--require-hashes", "--no-deps"]
     command += ["--only-binary", ":all:", "--no-input", "--no-cache-dir", "--disable-pip-version-check"]

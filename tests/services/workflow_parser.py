@@ -16,8 +16,8 @@ MODULES = PROJECT / "node_modules"
 def complaints(files: Mapping[str, str], workflows: Mapping[str, str]) -> dict[str, list[str]]:
     """What the parser says against each of ``files`` (path to text).
 
-    ``workflows`` holds the reusable workflows that calls may lead to: ``.github/workflows/x.yml`` for one of the same
-    repository, ``owner/name/.github/workflows/x.yml@ref`` for another's.
+    ``workflows`` holds the reusable workflows that calls may lead to: ``.github/workflows/x.yml`` for one of
+    the same repository, ``owner/name/.github/workflows/x.yml@ref`` for another's.
     """
     _install()
     question = json.dumps({"files": dict(files), "workflows": dict(workflows)})

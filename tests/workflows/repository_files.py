@@ -11,7 +11,7 @@ OWN = "org/mlops-config-action"
 
 WORKFLOWS = tuple(sorted((ROOT / ".github" / "workflows").glob("*.yml")))
 EXAMPLES = tuple(sorted((ROOT / "examples").glob("*.yml")))
-ACTIONS = tuple(sorted(ROOT.glob("action/**/action.yml"))) + (ROOT / "action.yml",)
+ACTIONS = (ROOT / "action.yml", *sorted(ROOT.glob("action/**/action.yml")))
 
 
 def name_of(path: Path) -> str:
