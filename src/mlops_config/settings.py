@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from mlops_config.errors import UsageError
+from mlops_config.findings import format_path
 
 if TYPE_CHECKING:
-    from mlops_config.findings import Finding
+    from pydantic_core import ErrorDetails
+
+    from mlops_config.contract.yaml_reader import Document
+    from mlops_config.findings import Place
 
 SETTINGS_NAME = "mlops-config.yaml"
 DEFAULT_BRANCH = "$default-branch"
@@ -146,29 +150,41 @@ def _display_name(source: Path, root: Path) -> str:
 def _read(source: Path, name: str) -> Settings:
     from pydantic import TypeAdapter, ValidationError
 
-    from mlops_config.contract.schema_findings import findings_of
-    from mlops_config.contract.yaml_reader import read_document
+    from mlops_config.contract.yaml_reader import MAX_BYTES, read_document
 
-    document = read_document(source.read_bytes(), name)
-    _refuse(name, (finding for finding in document.findings if finding.severity == "error"))
+    with source.open("rb") as stream:
+        document = read_document(stream.read(MAX_BYTES + 1), name)
+    _refuse(name, [(each.place, each.message) for each in document.findings if each.severity == "error"])
     try:
         settings = TypeAdapter(Settings).validate_python(document.data)
     except ValidationError as error:
-        _refuse(name, findings_of(error, document, Settings))
+        problems = [_problem(each, document) for each in error.errors(include_url=False)]
+        _refuse(name, problems)
         raise
     _refuse_unknown_environments(settings, name)
     return settings
 
 
-def _refuse(name: str, findings: "Iterable[Finding]") -> None:
-    lines = [
-        f"  {finding.place.line}:{finding.place.column}: {finding.message}"
-        if finding.place
-        else f"  {finding.message}"
-        for finding in findings
-    ]
+def _problem(error: "ErrorDetails", document: "Document") -> "tuple[Place | None, str]":
+    path = error["loc"]
+    place = document.positions.nearest(path, prefer_key=error["type"] in _WORDS)
+    words = _WORDS.get(error["type"], error["msg"].removeprefix("Value error, "))
+    return place, f"{format_path(path)}: {words}" if path else words
+
+
+_WORDS = {
+    "unexpected_keyword_argument": "this key is unknown",
+    "missing": "this key is missing",
+}
+
+
+def _refuse(name: str, problems: "list[tuple[Place | None, str]]") -> None:
+    lines = [f"  {place.line}:{place.column}: {text}" if place else f"  {text}" for place, text in problems]
     if lines:
-        raise UsageError("\n".join([f"the settings in {name} are not valid:", *lines]))
+        raise UsageError(
+            "\n".join([f"the settings in {name} are not valid:", *lines]),
+            hint="docs/settings.md lists every key",
+        )
 
 
 def _refuse_unknown_environments(settings: Settings, name: str) -> None:

@@ -1,0 +1,86 @@
+"""The settings file: defaults without one, and every mistake in one said with its place."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlops_config.errors import UsageError
+from mlops_config.settings import SETTINGS_NAME, Settings, load_settings
+
+
+def load(folder: Path, text: str) -> Settings:
+    (folder / SETTINGS_NAME).write_text(text)
+    return load_settings(folder)
+
+
+def refusal(folder: Path, text: str) -> str:
+    with pytest.raises(UsageError) as caught:
+        load(folder, text)
+    return caught.value.message
+
+
+def test_without_a_file_everything_has_its_default(tmp_path: Path) -> None:
+    assert load_settings(tmp_path) == Settings()
+
+
+def test_defaults_cost_no_import_of_pydantic() -> None:
+    program = (
+        "import sys, pathlib, mlops_config.settings as s; s.load_settings(pathlib.Path('/nowhere'));"
+        " print('pydantic' in sys.modules)"
+    )
+    printed = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert printed.stdout == "False\n"
+
+
+def test_a_file_that_was_named_but_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"there is no settings file .*other\.yaml"):
+        load_settings(tmp_path, tmp_path / "other.yaml")
+
+
+def test_all_but_the_first_environment_are_protected() -> None:
+    settings = Settings()
+    assert [name for name in settings.environments if settings.is_protected(name)] == ["staging", "prod"]
+
+
+def test_the_file_says_which_environments_are_protected(tmp_path: Path) -> None:
+    settings = load(tmp_path, "environments: [a, b]\nprotected: [a]\nrefs: []\n")
+    assert (settings.is_protected("a"), settings.is_protected("b")) == (True, False)
+
+
+def test_a_waiver_is_read_with_its_day(tmp_path: Path) -> None:
+    text = "waivers:\n  - {rule: E04, reason: seasonal feature, expires: 2027-03-31, path: drift}\n"
+    assert load(tmp_path, text).waivers[0].expires.isoformat() == "2027-03-31"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("enviroments: [dev]\n", "1:1: enviroments: this key is unknown"),
+        ("image:\n  bse: x\n", "2:3: image.bse: this key is unknown"),
+        ("refs:\n  - match: '('\n    environment: dev\n", "is no regular expression"),
+        ("refs:\n  - environment: dev\n", "this key is missing"),
+        ("environments: [Prod]\n", "'Prod' is not an environment's name"),
+        ("environments: [dev, dev]\n", "none of them twice"),
+        ("environments: []\n", "at least one"),
+        (
+            "severity: {E04: fatal}\n",
+            "1:17: severity.E04: Input should be 'error', 'warning', 'note' or 'off'",
+        ),
+        ("waivers:\n  - {rule: E04, reason: no, expires: 2027-01-01}\n", "too short to tell anyone why"),
+        ("config_dir: a\nconfig_dir: b\n", "config_dir"),
+        ("contracts: 'os; import x'\n", "is not a Python module's name"),
+        ("refs:\n  - {match: x, environment: live}\n", "environments that are not listed: live"),
+        ("- a\n", "mlops-config.yaml"),
+    ],
+)
+def test_a_mistake_is_said_with_its_place(tmp_path: Path, text: str, expected: str) -> None:
+    assert expected in refusal(tmp_path, text)
+
+
+def test_a_file_of_a_gigabyte_is_refused_without_reading_it(tmp_path: Path) -> None:
+    with (tmp_path / SETTINGS_NAME).open("wb") as stream:
+        stream.truncate(1 << 30)
+    with pytest.raises(UsageError, match="KiB"):
+        load_settings(tmp_path)
