@@ -30,10 +30,11 @@ def _plain(value: Any) -> Any:
     match value:
         case {"type": "default"}:
             return _plain_default(value)
+        case {"type": str()}:
+            entries = {key: entry for key, entry in value.items() if key not in NOT_FOR_VALIDATION}
+            return {key: _plain_entry(key, entry) for key, entry in entries.items()}
         case dict():
-            return {
-                key: _plain_entry(key, entry) for key, entry in value.items() if key not in NOT_FOR_VALIDATION
-            }
+            return {key: _plain(entry) for key, entry in value.items()}
         case list() | tuple():
             return [_plain(entry) for entry in value]
         case timedelta():
@@ -56,12 +57,14 @@ def _plain_entry(key: str, value: Any) -> Any:
 
 
 def _plain_default(schema: dict[str, Any]) -> dict[str, Any]:
-    """A default as the value a file would hold, validated when it is used: so no factory has to be stored."""
+    """A default without its factory: a scalar as it is, anything else as a file would spell it."""
     value = schema["default_factory"]() if "default_factory" in schema else schema["default"]
+    plain = {"type": "default", "schema": _plain(schema["schema"])}
     if isinstance(value, BaseModel):
-        value = value.model_dump(mode="json", by_alias=True)
-    value = pydantic_core.to_jsonable_python(value)
-    return {"type": "default", "schema": _plain(schema["schema"]), "default": value, "validate_default": True}
+        return plain | {"default": value.model_dump(mode="json", by_alias=True), "validate_default": True}
+    if isinstance(value, dict | tuple):
+        return plain | {"default": _plain(value), "validate_default": True}
+    return plain | {"default": _plain(value)}
 
 
 def main() -> int:
