@@ -58,7 +58,13 @@ def test_no_set_installs_what_the_smallest_stage_does_not_need() -> None:
     assert "boto3" not in locked("build")
 
 
-DISTRIBUTIONS = {"yaml": "pyyaml", "botocore": "boto3", "pydantic_core": "pydantic", "urllib3": "requests"}
+DISTRIBUTIONS = {
+    "yaml": "pyyaml",
+    "botocore": "boto3",
+    "mypy_boto3_s3": "boto3",  # types only
+    "pydantic_core": "pydantic",
+    "urllib3": "requests",
+}
 """Modules that are not called what the declared distribution is that brings them."""
 
 
