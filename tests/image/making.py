@@ -23,8 +23,7 @@ SHIPPED_DOCKERFILE = Path(__file__).parents[2] / "docker" / "Dockerfile"
 def a_bundle(environment: str = "prod", project: str = "fares") -> Bundle:
     """Four small files that differ from environment to environment and project to project."""
     data = {
-        kind: f"kind: {kind}\nmetadata: {{project: {project}, environment: {environment}}}\n"
-        for kind in Kind
+        kind: f"kind: {kind}\nmetadata: {{project: {project}, environment: {environment}}}\n" for kind in Kind
     }
     return Bundle.of(project, "fare", environment, {kind: text.encode() for kind, text in data.items()})
 

@@ -71,9 +71,10 @@ def _follow(event: Mapping[str, Any], steps: _Steps, progress: Progress) -> None
     if wrong:
         raise engine_failure("docker build", str(wrong), list(steps.log))
     for line in str(event.get("stream") or event.get("status") or "").splitlines():
-        if line.strip():
-            steps.add(line.strip())
-            progress(line.strip())
+        if step := line.strip():
+            steps.add(step)
+            if not step.startswith(("--->", "Removing intermediate container")):
+                progress(step)
 
 
 def _remove(engine: Engine, images: list[str]) -> None:

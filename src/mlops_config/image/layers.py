@@ -20,7 +20,10 @@ _OPAQUE = ".wh..wh..opq"
 _CHUNK = 1 << 20
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _CONFIG_NAME = re.compile(rf"(?:.+_)?(?:{'|'.join(Kind)})_config\.ya?ml")
-_PARENTS = tuple(CONFIG_DIR[:end] for end in range(1, len(CONFIG_DIR) + 1) if f"{CONFIG_DIR}/"[end] == "/")
+CONFIG_FOLDERS = tuple(
+    CONFIG_DIR[:end] for end in range(1, len(CONFIG_DIR) + 1) if f"{CONFIG_DIR}/"[end] == "/"
+)
+"""``/app/configs`` and the folders it lies in."""
 
 MAX_FILE_BYTES = 4 << 20
 """Of a file at the configs: far above what validation lets in (256 KiB) or a manifest needs."""
@@ -123,7 +126,7 @@ def _entries_of_interest(stream: IO[bytes], name: str) -> Iterator[Entry]:
 
 
 def _is_at_configs(path: str) -> bool:
-    return path in _PARENTS or path == "/" or path.startswith(f"{CONFIG_DIR}/")
+    return path in CONFIG_FOLDERS or path == "/" or path.startswith(f"{CONFIG_DIR}/")
 
 
 def _sort_of(member: tarfile.TarInfo) -> Sort:

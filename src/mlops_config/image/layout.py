@@ -300,6 +300,7 @@ def _disk_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ServiceError(
-            f"the image layout {folder} cannot be written: {error.strerror or error}",
+            f"the image layout {folder} cannot be written: {error.strerror or error}"
+            f" ({error.filename or folder})",
             hint="make room on that disk or write access to that folder, then run the command again",
         ) from error

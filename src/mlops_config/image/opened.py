@@ -10,7 +10,7 @@ from mlops_config.bundle.bundle import MANIFEST_NAME, Bundle, sha256_of
 from mlops_config.errors import IntegrityError
 from mlops_config.image.interface import CONFIG_DIR, ENVIRONMENTS
 from mlops_config.image.labels import config_labels, environment_variables
-from mlops_config.image.layers import Entry, Layer, Sort, files_of
+from mlops_config.image.layers import CONFIG_FOLDERS, Entry, Layer, Sort, files_of
 from mlops_config.kinds import Kind
 
 _KINDS = "|".join(Kind)
@@ -140,17 +140,18 @@ def _owner(path: str, environments: Sequence[str]) -> str | None:
 
 def _files_at_configs(image: OpenedImage) -> dict[str, Entry]:
     """Everything below ``/app/configs`` that is not a folder, which must be files."""
-    found = {}
-    for path, entry in files_of(image.layers).items():
-        if entry.sort is Sort.FOLDER:
-            continue
-        if entry.sort is not Sort.FILE:
+    files = {path: entry for path, entry in files_of(image.layers).items() if entry.sort is not Sort.FOLDER}
+    # A folder in a higher layer would take the place of a link below, and with it of what it leads to.
+    folders = (entry for layer in image.layers for entry in layer.entries if entry.path in CONFIG_FOLDERS)
+    for entry in (*files.values(), *folders):
+        is_file = entry.sort is Sort.FILE and entry.path not in CONFIG_FOLDERS
+        if not is_file and entry.sort in {Sort.FILE, Sort.LINK, Sort.OTHER}:
             raise IntegrityError(
-                f"{path} in {image.origin} is {entry.sort.value}; {CONFIG_DIR} and what is in it must be real"
-                " folders and files"
+                f"{entry.path} in {image.origin} is {entry.sort.value}; {CONFIG_DIR} must be a real folder"
+                " with real files",
+                hint="build on a base that has no /app, or a real one",
             )
-        found[path] = entry
-    return found
+    return files
 
 
 def _compare_files(image: OpenedImage, bundle: Bundle) -> None:
