@@ -1,0 +1,61 @@
+"""A real S3 server process (ministack, which checks checksums and conditions) on a free port of loopback."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.services import unavailable
+from tests.services.processes import free_port, until_listening
+
+KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
+_UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
+
+
+def environment(endpoint: str) -> dict[str, str | None]:
+    """The AWS variables that lead boto3 to ``endpoint`` and nowhere else; ``None`` means unset."""
+    nowhere = {
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+    return dict.fromkeys(_UNSET) | KEYS | nowhere | {"AWS_ENDPOINT_URL_S3": endpoint}
+
+
+@contextmanager
+def running_s3(folder: Path) -> Iterator[str]:
+    """The endpoint of a running server, such as ``http://127.0.0.1:40123``; it holds no bucket yet."""
+    if importlib.util.find_spec("ministack") is None or importlib.util.find_spec("hypercorn") is None:
+        unavailable("no S3 server: pip install ministack hypercorn")
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    # Nothing but S3: by default it opens further ports and looks for containers of its own to remove.
+    only_s3 = {
+        "SERVICES": "s3",
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "DOCKER_HOST": f"unix://{folder / 'no-engine.sock'}",
+        "TMPDIR": str(folder),
+    }
+    log = folder / "s3.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "hypercorn", "ministack.app:app", "--bind", f"127.0.0.1:{port}"],
+            env=os.environ | only_s3,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        until_listening(port, process, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(timeout=20)
