@@ -1,10 +1,7 @@
 """HTTP for every room that talks to a service: timeouts, retries, and errors that people can read."""
 
-import math
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import IO, Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
@@ -12,10 +9,10 @@ import requests
 
 from mlops_config import __version__
 from mlops_config.errors import ServiceError
-from mlops_config.retrying import Retries, TemporaryError
+from mlops_config.retrying import TEMPORARY_STATUSES, Retries, TemporaryError
+from mlops_config.retrying import retry_after as retry_after
 
 USER_AGENT = f"mlops-config-action/{__version__}"
-TEMPORARY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 REPEATABLE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Methods with the same effect when sent twice (RFC 9110, section 9.2.2)."""
 
@@ -195,20 +192,6 @@ class HttpClient:
             f"{reason}; it is not known whether it was carried out",
             hint="Look whether it was, then run the command again.",
         )
-
-
-def retry_after(value: str | None, *, now: Callable[[], float] = time.time) -> float | None:
-    """Seconds a ``Retry-After`` header asks for (RFC 9110, section 10.2.3); ``None``: absent or broken."""
-    if value is None:
-        return None
-    text = value.strip()
-    if text.isdecimal() and text.isascii():
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max(0.0, float(math.ceil(moment.timestamp() - now())))
 
 
 def answer_excerpt(response: requests.Response, limit: int = 200) -> str:

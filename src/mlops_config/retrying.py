@@ -1,10 +1,12 @@
 """Tries a call again while the failure looks temporary, within bounds on how often and how long."""
 
 import logging
+import math
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from mlops_config.errors import ServiceError
@@ -12,6 +14,9 @@ from mlops_config.errors import ServiceError
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+TEMPORARY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+"""HTTP answers after which the same request may succeed later."""
 
 
 class TemporaryError(Exception):
@@ -80,3 +85,17 @@ class Retries:
             or "Run the command again when the service is back: what is already done is not redone."
         )
         return ServiceError(f"{doing} failed: {error.reason} (tried {times}{end})", hint=hint)
+
+
+def retry_after(value: str | None, *, now: Callable[[], float] = time.time) -> float | None:
+    """Seconds a ``Retry-After`` header asks for (RFC 9110, section 10.2.3); ``None``: absent or broken."""
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isdecimal() and text.isascii():
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, float(math.ceil(moment.timestamp() - now())))

@@ -28,6 +28,7 @@ MANIFEST_LIMIT_BYTES = 4 << 20
 
 _PULL, _PUSH = "pull", "pull,push"
 _BLOB_TYPE = "application/octet-stream"
+_UPLOAD_BROKEN = {"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "DIGEST_INVALID"}
 _REFERRER_TRIES = 3
 
 Send = Callable[..., requests.Response]
@@ -101,15 +102,17 @@ class RegistryClient:
         reference = tag or manifest.digest
         doing = f"writing {self._shown(reference)}"
         headers = {"Content-Type": manifest.media_type}
-        response = self._call(
-            self._http.request,
-            "PUT",
-            f"{self._base}/manifests/{reference}",
-            _PUSH,
-            doing=doing,
-            headers=headers,
-            body=manifest.data,
-        )
+        url = f"{self._base}/manifests/{reference}"
+
+        def once() -> requests.Response:
+            send = self._http.send
+            answer = self._call(send, "PUT", url, _PUSH, doing=doing, headers=headers, body=manifest.data)
+            if "MANIFEST_BLOB_UNKNOWN" in _codes(answer):
+                # Blobs just uploaded, by us or by another writer this moment, may not be seen at once.
+                raise TemporaryError(f"{self.reference.registry} answered {_said(answer)}")
+            return answer
+
+        response = self._http.retries.run(once, doing=doing)
         if response.status_code != requests.codes.created:
             raise self._failure(response, doing)
         stored = response.headers.get("Docker-Content-Digest", manifest.digest)
@@ -197,11 +200,7 @@ class RegistryClient:
         done = self._call(send, "PUT", url, _PUSH, doing=doing, headers=headers, body=body)
         if done.status_code == requests.codes.created:
             return
-        codes = {error.get("code") for error in _errors(done)}
-        if (
-            codes & {"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "DIGEST_INVALID"}
-            or done.status_code == 416
-        ):
+        if _codes(done) & _UPLOAD_BROKEN or done.status_code == 416:
             raise TemporaryError(f"the upload broke off: {_said(done)}")
         raise self._failure(done, doing)
 
@@ -289,7 +288,7 @@ class RegistryClient:
             raise IntegrityError(f"{self._shown(reference)} is not what its digest says: received {digest}")
 
     def _failure(self, response: requests.Response, doing: str) -> ServiceError:
-        codes = {error.get("code") for error in _errors(response)}
+        codes = _codes(response)
         hint = None
         if "NAME_UNKNOWN" in codes or (response.status_code == 404 and response.request.method == "POST"):
             hint = f"Create the repository {self.reference.name} first: this registry does not on its own."
@@ -330,6 +329,10 @@ def _errors(response: requests.Response) -> list[dict[str, Any]]:
     except (ValueError, KeyError, TypeError):
         return []
     return [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+
+
+def _codes(response: requests.Response) -> set[str]:
+    return {str(error.get("code")) for error in _errors(response)}
 
 
 def _said(response: requests.Response) -> str:
