@@ -43,7 +43,13 @@ class Iso8601Duration:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {**handler(schema), "format": "duration", "examples": ["PT1H", "P7D"]}
+        return {
+            **handler(schema),
+            "title": "duration",
+            "format": "duration",
+            "$comment": f"{format_duration(self.ge)} to {format_duration(self.le)}",
+            "examples": ["PT1H", "P7D"],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,12 @@ class Iso8601Instant:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {**handler(schema), "format": "date-time", "examples": ["2026-12-20T00:00:00Z"]}
+        return {
+            **handler(schema),
+            "title": "instant",
+            "format": "date-time",
+            "examples": ["2026-12-20T00:00:00Z"],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +103,12 @@ class Items:
         )
 
 
-def text(pattern: str, *, max_length: int | None = None, examples: tuple[str, ...] = ()) -> Any:
-    """A string that matches ``pattern``, which is anchored and in the syntax Rust and ECMAScript share."""
-    return Field(pattern=pattern, max_length=max_length, examples=list(examples) or None)
+def text(title: str, pattern: str, *examples: str, max_length: int | None = None) -> Any:
+    """A string that matches ``pattern``, which is anchored and in the syntax Rust and ECMAScript share.
+
+    ``title`` names the type for people: editors and the reference show it.
+    """
+    return Field(title=title, pattern=pattern, max_length=max_length, examples=list(examples))
 
 
 Duration = Annotated[timedelta, Iso8601Duration()]
@@ -104,54 +118,53 @@ Instant = Annotated[datetime, Iso8601Instant()]
 Cron = Annotated[
     str,
     text(
+        "cron expression",
         r"^[0-9A-Z*,/#-]+(?: [0-9A-Z*,/#-]+){4}$",
+        "0 6 * * *",
+        "*/30 * * * MON-FRI",
         max_length=100,
-        examples=("0 6 * * *", "*/30 * * * MON-FRI"),
     ),
     AfterValidator(check_cron),
 ]
 Timezone = Annotated[
     str,
     text(
+        "time zone",
         r"^[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}$",
+        "UTC",
+        "Europe/Berlin",
         max_length=64,
-        examples=("UTC", "Europe/Berlin"),
     ),
     AfterValidator(check_timezone),
 ]
-TimeOfDay = Annotated[str, text(r"^(?:[01][0-9]|2[0-3]):[0-5][0-9]$", examples=("05:30",))]
+TimeOfDay = Annotated[str, text("time of day", r"^(?:[01][0-9]|2[0-3]):[0-5][0-9]$", "05:30")]
 
-Name = Annotated[str, text(r"^[a-z][a-z0-9-]{0,39}[a-z0-9]$", examples=("diabetes-progression",))]
+Name = Annotated[str, text("name", r"^[a-z][a-z0-9-]{0,39}[a-z0-9]$", "trip-fare")]
 """2 to 41 of ``a-z 0-9 -``; starts with a letter. No final hyphen: SageMaker refuses it in every name."""
-
-Column = Annotated[str, text(r"^[A-Za-z_][A-Za-z0-9_]{0,127}$", examples=("body_mass_index",))]
-MetricsNamespace = Annotated[str, text(r"^[a-zA-Z_][a-zA-Z0-9_]{0,62}$", examples=("mlops",))]
+Column = Annotated[str, text("column", r"^[A-Za-z_][A-Za-z0-9_]{0,127}$", "distance_km")]
+MetricsNamespace = Annotated[str, text("metric name prefix", r"^[a-zA-Z_][a-zA-Z0-9_]{0,62}$", "fares")]
 EndpointName = Annotated[
-    str,
-    text(r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$", max_length=63, examples=("progression-prod",)),
+    str, text("endpoint name", r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$", "trip-fare-prod")
 ]
 RegisteredModelName = Annotated[
-    str,
-    text(
-        r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$",
-        max_length=63,
-        examples=("diabetes-progression-prod",),
-    ),
+    str, text("registered model name", r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$", "trip-fare-prod")
 ]
 """SageMaker's EntityName, which model package groups have; MLflow and Vertex AI allow more."""
-ModelAlias = Annotated[str, text(r"^[a-z][a-z0-9_-]{0,62}$", examples=("champion",))]
+ModelAlias = Annotated[str, text("alias", r"^[a-z][a-z0-9_-]{0,62}$", "champion")]
 Owner = Annotated[
     str,
     text(
+        "e-mail address or team handle",
         r"^@?[A-Za-z0-9][A-Za-z0-9._+/-]*(?:@[A-Za-z0-9][A-Za-z0-9.-]*)?$",
+        "fares@example.com",
+        "@acme/fares",
         max_length=254,
-        examples=("ml-team@example.com", "@org/ml-team"),
     ),
 ]
-LabelKey = Annotated[str, text(r"^[a-z][a-z0-9_-]{0,62}$", examples=("tier",))]
-LabelValue = Annotated[str, text(r"^[a-z0-9_-]{0,63}$", examples=("2",))]
-PrometheusLabel = Annotated[str, text(r"^[a-zA-Z][a-zA-Z0-9_]{0,62}$", examples=("team",))]
-ShortText = Annotated[str, Field(min_length=1, max_length=256)]
+LabelKey = Annotated[str, text("label key", r"^[a-z][a-z0-9_-]{0,62}$", "tier")]
+LabelValue = Annotated[str, text("label value", r"^[a-z0-9_-]{0,63}$", "2")]
+PrometheusLabel = Annotated[str, text("Prometheus label", r"^[a-zA-Z][a-zA-Z0-9_]{0,62}$", "team")]
+ShortText = Annotated[str, Field(title="text", min_length=1, max_length=256)]
 """Free text for people: a reason, a tag's value."""
 
 _SEGMENT = r"[A-Za-z0-9_=%+@,()!*'&$~:-][A-Za-z0-9._=%+@,()!*'&$~:-]*"
@@ -160,46 +173,42 @@ _GCS = r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]"
 _FILE = r"file://\.?"
 URI_PATTERN = rf"^(?:{_S3}|{_GCS}|{_FILE})(?:/{_SEGMENT})+/?$"
 Uri = Annotated[
-    str,
-    text(
-        URI_PATTERN,
-        max_length=1024,
-        examples=("s3://acme-ml-prod/diabetes/train/", "file://./data/diabetes.csv"),
-    ),
+    str, text("URI", URI_PATTERN, "s3://acme-prod/trips/curated/", "file://./data/trips.csv", max_length=1024)
 ]
 """``s3://`` and ``gs://`` with a key, ``file:///absolute`` or ``file://./relative to the repository``.
 
 No segment starts with a dot, so a URI cannot climb out of its prefix. 1024 is SageMaker's S3Uri.
 """
-CaptureUri = Annotated[
-    str, text(URI_PATTERN, max_length=512, examples=("s3://acme-ml-prod/diabetes/capture/",))
-]
+CaptureUri = Annotated[str, text("URI", URI_PATTERN, "s3://acme-prod/fares/capture/", max_length=512)]
 """As :data:`Uri`; 512 is SageMaker's DestinationS3Uri."""
 HttpsUrl = Annotated[
     str,
     text(
+        "https address",
         r"^https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[^\s]*)?$",
+        "https://runbooks.example.com/fares/drift",
         max_length=2048,
-        examples=("https://wiki.example.com/runbooks/drift",),
     ),
 ]
 _SECRET = "secret://[A-Za-z0-9][A-Za-z0-9_./-]{0,126}"  # noqa: S105 - the pattern of a reference, no secret
-SecretRef = Annotated[str, text(rf"^{_SECRET}$", examples=("secret://slack-ml-alerts",))]
+SecretRef = Annotated[str, text("secret reference", rf"^{_SECRET}$", "secret://chat-fares")]
 """Names a secret; the value is looked up when a job runs and never stands in a file."""
 RoleRef = Annotated[
     str,
     text(
+        "role ARN or secret reference",
         rf"^(?:{_SECRET}|arn:aws[a-z-]*:iam::[0-9]{{12}}:role/[A-Za-z0-9_+=,.@/-]+)$",
+        "secret://sagemaker-role",
         max_length=2048,
-        examples=("secret://sagemaker-role",),
     ),
 ]
 ServiceAccountRef = Annotated[
     str,
     text(
+        "service account or secret reference",
         rf"^(?:{_SECRET}|[a-z][a-z0-9-]{{4,28}}[a-z0-9]@[a-z][a-z0-9-]{{4,28}}[a-z0-9]"
         r"\.iam\.gserviceaccount\.com)$",
-        examples=("secret://vertex-service-account",),
+        "secret://vertex-service-account",
     ),
 ]
 

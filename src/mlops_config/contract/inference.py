@@ -32,6 +32,22 @@ RECORD_COLUMNS = ("prediction_id", "event_time", "model_version", "config_digest
 
 _ONE_HOUR = timedelta(hours=1)
 _Wait = Annotated[timedelta, Iso8601Duration(timedelta(0), _ONE_HOUR)]
+_AwsRegion = Annotated[
+    str, text("AWS region", r"^[a-z]{2,4}(?:-[a-z]+)+-[0-9]$", "eu-central-1", max_length=32)
+]
+_AwsAccount = Annotated[str, text("AWS account", r"^[0-9]{12}$", "111122223333")]
+_GcpProject = Annotated[str, text("project id", r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$", "acme-fares-prod")]
+_GcpRegion = Annotated[str, text("Google Cloud region", r"^[a-z]+-[a-z]+[0-9]{1,2}$", "europe-west4")]
+_InstanceType = Annotated[
+    str,
+    text(
+        "instance or machine type",
+        r"^(?:ml\.[a-z][a-z0-9-]*\.[a-z0-9-]+|[a-z][a-z0-9]*(?:-[a-z0-9]+){1,4})$",
+        "ml.m5.large",
+        "n2-standard-2",
+        max_length=64,
+    ),
+]
 
 
 class ServedModel(ConfigModel):
@@ -57,12 +73,8 @@ class AwsDeployer(ConfigModel):
     """SageMaker."""
 
     target: Literal["aws"] = Field(description="SageMaker.")
-    region: Annotated[
-        str, text(r"^[a-z]{2,3}(?:-[a-z]+)+-[0-9]$", max_length=32, examples=("eu-central-1",))
-    ] = Field(description="AWS region.")
-    account_id: Annotated[str, text(r"^[0-9]{12}$", examples=("111122223333",))] = Field(
-        description="AWS account, 12 digits, quoted."
-    )
+    region: _AwsRegion = Field(description="AWS region.")
+    account_id: _AwsAccount = Field(description="AWS account, 12 digits, quoted.")
     role: RoleRef = Field(
         description="Execution role: an ARN, or the secret that holds it. Source: SageMaker RoleArn."
     )
@@ -75,12 +87,8 @@ class GcpDeployer(ConfigModel):
     """Vertex AI."""
 
     target: Literal["gcp"] = Field(description="Vertex AI.")
-    project: Annotated[str, text(r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$", examples=("acme-ml-prod",))] = Field(
-        description="Google Cloud project id."
-    )
-    location: Annotated[str, text(r"^[a-z]+-[a-z]+[0-9]{1,2}$", examples=("europe-west4",))] = Field(
-        description="Google Cloud region."
-    )
+    project: _GcpProject = Field(description="Google Cloud project id.")
+    location: _GcpRegion = Field(description="Google Cloud region.")
     service_account: ServiceAccountRef = Field(
         description="Service account: its e-mail address, or the secret that holds it."
     )
@@ -180,16 +188,6 @@ class Autoscaling(ConfigModel):
             " Source: the SageMakerVariantInvocationsPerInstance metric of target tracking."
         ),
     )
-
-
-_InstanceType = Annotated[
-    str,
-    text(
-        r"^(?:ml\.[a-z][a-z0-9-]*\.[a-z0-9-]+|[a-z][a-z0-9]*(?:-[a-z0-9]+){1,4})$",
-        max_length=64,
-        examples=("ml.m5.large", "n2-standard-2"),
-    ),
-]
 
 
 class Endpoint(ConfigModel):

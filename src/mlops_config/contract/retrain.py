@@ -171,19 +171,29 @@ class RetrainData(ConfigModel):
 
 
 OverrideKey = Annotated[
-    str, text(r"^[a-z_]+(?:\.[A-Za-z0-9_]+)+$", max_length=256, examples=("estimator.hyperparameters.alpha",))
+    str,
+    text(
+        "dotted path", r"^[a-z_]+(?:\.[A-Za-z0-9_]+)+$", "estimator.hyperparameters.max_iter", max_length=256
+    ),
+]
+
+
+_TrainingFile = Annotated[
+    str,
+    text(
+        "name of a training file",
+        r"^(?:[a-z][a-z0-9-]{0,39}[a-z0-9]_)?training_config\.yaml$",
+        "training_config.yaml",
+    ),
 ]
 
 
 class RetrainTraining(ConfigModel):
     """How a challenger is trained."""
 
-    config_ref: Annotated[
-        str,
-        text(
-            r"^(?:[a-z][a-z0-9-]{0,39}[a-z0-9]_)?training_config\.yaml$", examples=("training_config.yaml",)
-        ),
-    ] = Field(default="training_config.yaml", description="The training file in the same folder.")
+    config_ref: _TrainingFile = Field(
+        default="training_config.yaml", description="The training file in the same folder."
+    )
     overrides: Annotated[dict[OverrideKey, bool | int | float | ShortText | None], Field(max_length=50)] = (
         Field(
             default_factory=dict,

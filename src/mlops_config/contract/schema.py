@@ -30,11 +30,21 @@ ONLY_THE_MODEL_CHECKS = {
 
 
 class _Generator(GenerateJsonSchema):
-    """Pydantic's generator with defaults that are models written out, and without titles made from names."""
+    """Pydantic's generator, with defaults that are models written out and without titles made from names.
+
+    Where keys have a pattern, pydantic lets other keys pass (``patternProperties``); here those are refused.
+    """
 
     def generate(self, schema: CoreSchema, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:
         document = super().generate(schema, mode)
         _drop_discriminators(document)
+        return document
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        document = super().dict_schema(schema)
+        for pattern, values in document.pop("patternProperties", {}).items():
+            document["propertyNames"] = {**document.get("propertyNames", {}), "pattern": pattern}
+            document["additionalProperties"] = values
         return document
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the base class's signature

@@ -26,18 +26,18 @@ from mlops_config.contract.tables import TableSchema
 DataFormat = Literal["parquet", "csv", "jsonl"]
 
 _DataVersion = Annotated[
-    str, text(r"^[A-Za-z0-9][A-Za-z0-9._:+/=-]{0,255}$", examples=("2026-10-01", "sha256:9f86d081"))
+    str, text("data version", r"^[A-Za-z0-9][A-Za-z0-9._:+/=-]{0,255}$", "2026-10-01", "sha256:9f86d081")
 ]
-_HyperparameterName = Annotated[str, text(r"^[A-Za-z][A-Za-z0-9_]{0,63}$", examples=("learning_rate",))]
+_HyperparameterName = Annotated[str, text("hyperparameter", r"^[A-Za-z][A-Za-z0-9_]{0,63}$", "learning_rate")]
 _ExperimentName = Annotated[
-    str, text(r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,249}$", examples=("diabetes/progression/prod",))
+    str, text("experiment name", r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,249}$", "city-taxi/trip-fare/prod")
 ]
-_TagKey = Annotated[str, text(r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,127}$", examples=("team",))]
+_TagKey = Annotated[str, text("tag key", r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,127}$", "team")]
 _SageMakerInstanceType = Annotated[
-    str, text(r"^ml\.[a-z][a-z0-9-]*\.[a-z0-9-]+$", max_length=64, examples=("ml.m5.xlarge",))
+    str, text("SageMaker instance type", r"^ml\.[a-z][a-z0-9-]*\.[a-z0-9-]+$", "ml.m5.xlarge", max_length=64)
 ]
 _MachineType = Annotated[
-    str, text(r"^[a-z][a-z0-9]*(?:-[a-z0-9]+){1,4}$", max_length=64, examples=("n2-standard-4",))
+    str, text("machine type", r"^[a-z][a-z0-9]*(?:-[a-z0-9]+){1,4}$", "n2-standard-4", max_length=64)
 ]
 _Runtime = Annotated[timedelta, Iso8601Duration(ge=timedelta(seconds=1), le=timedelta(days=28))]
 
