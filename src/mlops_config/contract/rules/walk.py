@@ -34,3 +34,48 @@ def find(value: object, path: ConfigPath) -> object:
         else:
             raise LookupError(step)
     return value
+
+
+ABSENT = object()
+"""Stands for a value that only the other side has."""
+
+
+def differences(
+    one: object, other: object, path: ConfigPath = (), other_path: ConfigPath | None = None
+) -> Iterator[tuple[ConfigPath, object, ConfigPath, object]]:
+    """Where two values of one kind differ, with both paths and both values.
+
+    Items that have a name are matched by it, and plain values of a list by themselves: order does not count.
+    """
+    if other_path is None:
+        other_path = path
+    left, right = _children(one), _children(other)
+    if left is None or right is None or type(one) is not type(other):
+        if type(one) is not type(other) or one != other:
+            yield path, one, other_path, other
+        return
+    for key in dict.fromkeys((*left, *right)):
+        step, item = left.get(key, (None, ABSENT))
+        other_step, other_item = right.get(key, (None, ABSENT))
+        below = path if step is None else (*path, step)
+        other_below = other_path if other_step is None else (*other_path, other_step)
+        if item is ABSENT or other_item is ABSENT:
+            yield below, item, other_below, other_item
+        else:
+            yield from differences(item, other_item, below, other_below)
+
+
+def _children(value: object) -> dict[object, tuple[str | int, object]] | None:
+    """What ``value`` is made of, by what identifies each part; ``None`` for a plain value."""
+    if isinstance(value, Mapping):
+        return {key: (key, item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return {_identity(item): (index, item) for index, item in enumerate(value)}
+    if hasattr(value, "__dict__"):
+        return {name: (name.removesuffix("_"), item) for name, item in vars(value).items()}
+    return None
+
+
+def _identity(item: object) -> object:
+    name = vars(item).get("name") if hasattr(item, "__dict__") else None
+    return name or (type(item), item)

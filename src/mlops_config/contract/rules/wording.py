@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from datetime import timedelta
+from math import ceil, floor, log10
 
 from mlops_config.contract.scalar_checks import format_duration
 
@@ -14,8 +15,11 @@ def listed(values: Iterable[object], most: int = 5) -> str:
 
 
 def number(value: float) -> str:
-    """A number as a file would hold it: no digits beyond the fourth that matters, no exponent if short."""
-    return f"{value:.4g}" if abs(value) < 1e6 else f"{value:g}"
+    """A computed number, rounded up to its fourth digit: what lies above the text lies above the number."""
+    if value == 0:
+        return "0"
+    unit = 10.0 ** (floor(log10(abs(value))) - 3)
+    return f"{ceil(value / unit - 1e-9) * unit:.4g}"
 
 
 def duration(value: timedelta) -> str:

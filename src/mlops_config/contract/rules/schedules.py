@@ -1,0 +1,60 @@
+"""When cron schedules run: times of day, gaps between runs, runs inside a stretch of time."""
+
+from datetime import datetime, timedelta
+from functools import lru_cache
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim
+
+_ANY_DAY = ("*", "*", "*")
+_EPOCH = datetime(2025, 1, 1)  # wall-clock time: a gap must not count a daylight-saving hour
+_HORIZONS = (timedelta(days=400), timedelta(days=9 * 366))
+"""A year and a month show every yearly pattern; nine years hold two 29 Februaries."""
+
+
+@lru_cache(maxsize=256)
+def times_of_day(cron: str) -> tuple[timedelta, ...]:
+    """The times after midnight at which ``cron`` runs on the days it runs on, earliest first."""
+    minute, hour, *_ = cron.split(" ")
+    times = []
+    for run in CronSim(f"{minute} {hour} * * *", _EPOCH - timedelta(minutes=1)):
+        if run >= _EPOCH + timedelta(days=1):
+            break
+        times.append(run - _EPOCH)
+    return tuple(times)
+
+
+@lru_cache(maxsize=256)
+def gaps(cron: str) -> tuple[timedelta, timedelta]:
+    """The shortest and the longest time between two runs, in wall-clock time."""
+    times = times_of_day(cron)
+    within = [later - earlier for earlier, later in pairwise(times)]
+    overnight = times[0] - times[-1]
+    days = _days_between(cron)
+    across = [overnight + timedelta(days=number) for number in days]
+    return min(within + across), max(within + across)
+
+
+def _days_between(cron: str) -> set[int]:
+    """Every number of days that lies between two days on which ``cron`` runs."""
+    day_fields = tuple(cron.split(" ")[2:])
+    if day_fields == _ANY_DAY:
+        return {1}
+    found: set[int] = set()
+    for horizon in _HORIZONS:
+        days = []
+        for day in CronSim(f"0 0 {' '.join(day_fields)}", _EPOCH - timedelta(minutes=1)):
+            if day > _EPOCH + horizon:
+                break
+            days.append(day)
+        found = {(later - earlier).days for earlier, later in pairwise(days)}
+        if found:
+            break
+    return found or {_HORIZONS[-1].days}
+
+
+def first_run(cron: str, timezone: str, start: datetime, end: datetime) -> datetime | None:
+    """The first run from ``start`` on and before ``end``, in the schedule's time zone, if there is one."""
+    run = next(CronSim(cron, start.astimezone(ZoneInfo(timezone)) - timedelta(minutes=1)))
+    return run if run < end else None
