@@ -62,7 +62,7 @@ def read_inputs(environ: Mapping[str, str], *, platform: str = sys.platform) -> 
         base_image=_text("base-image", environ),
         dockerfile=_path("dockerfile", environ),
         push=_flag("push", environ),
-        platforms=_words("platforms", environ),
+        platforms=words(_raw("platforms", environ)),
         stores=_stores("stores", environ),
         notes=_choices("notes", environ, NOTES_TARGETS, Inputs.notes),
         fail_on=_choice("fail-on", environ, FAIL_ON, Inputs.fail_on),
@@ -140,17 +140,18 @@ def _lower_case(image: str | None) -> str | None:
     return image and image.lower()
 
 
-def _words(name: str, environ: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(word for word in re.split(r"[,\s]+", _raw(name, environ)) if word))
+def words(text: str) -> tuple[str, ...]:
+    """What stands between commas or white space, each once."""
+    return tuple(dict.fromkeys(word for word in re.split(r"[,\s]+", text) if word))
 
 
 def _choices(
     name: str, environ: Mapping[str, str], allowed: tuple[str, ...], default: tuple[str, ...]
 ) -> tuple[str, ...]:
-    words = _words(name, environ)
-    for word in words:
+    given = words(_raw(name, environ))
+    for word in given:
         _refuse_unknown(name, word, allowed)
-    return tuple(choice for choice in allowed if choice in words) or default
+    return tuple(choice for choice in allowed if choice in given) or default
 
 
 def _choice(name: str, environ: Mapping[str, str], allowed: tuple[str, ...], default: str) -> str:

@@ -1,0 +1,76 @@
+"""The steps around a matrix of releases: which environments there are, and what each release left behind."""
+
+import json
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from mlops_config.errors import UsageError
+from mlops_config.github.context import GitHubContext
+from mlops_config.release.source import target_of
+from mlops_config.settings import Settings
+
+OUTPUTS_NAME = "outputs.json"
+REPORT_NAME = "report.md"
+
+
+def environments_of(names: tuple[str, ...], context: GitHubContext, settings: Settings) -> list[str]:
+    """The environments to release to, in the settings' order: those named, else the ref's.
+
+    A pull request releases to none.
+
+    Raises:
+        UsageError: a name is not in the settings, or the ref belongs to no environment.
+    """
+    for name in names:
+        if name not in settings.environments:
+            near = get_close_matches(name, settings.environments, n=1)
+            raise UsageError(
+                f"there is no environment {name!r}; the settings have {', '.join(settings.environments)}",
+                hint=f"did you mean {near[0]}?" if near else None,
+            )
+    if context.event_name.startswith("pull_request"):
+        return []
+    if names:
+        return [name for name in settings.environments if name in names]
+    return [target_of(context.ref, settings, default_branch=context.default_branch or "main").environment]
+
+
+def releases_in(folder: Path) -> dict[str, dict[str, Any]]:
+    """What each release left under ``folder``: its outputs, and its record as ``record``, by environment.
+
+    Raises:
+        UsageError: a file there is not what the action writes, or two are of one environment.
+    """
+    releases: dict[str, dict[str, Any]] = {}
+    for place, outputs in left_behind(folder):
+        name = outputs["environment"]
+        if name in releases:
+            raise UsageError(f"{folder} holds two releases to {name}", hint="give each call its own artifact")
+        record = place / "release.json"
+        releases[name] = outputs | {"record": _document(record) if record.is_file() else None}
+    return releases
+
+
+def left_behind(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The folder of each release under ``folder``, with the outputs it wrote there.
+
+    Raises:
+        UsageError: a file there is not what the action writes.
+    """
+    for path in sorted(folder.rglob(OUTPUTS_NAME)):
+        outputs = _document(path)
+        if not isinstance(outputs.get("environment"), str) or not outputs["environment"]:
+            raise UsageError(f"{path} does not say which environment it is of")
+        yield path.parent, outputs
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise UsageError(f"{path} is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise UsageError(f"{path} is JSON, but not an object")
+    return document

@@ -1,0 +1,84 @@
+"""One step of a job as this process finds it: context, inputs, and the ways to speak to the runner."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mlops_config.errors import UsageError
+from mlops_config.github import commands
+from mlops_config.github.console import ActionConsole
+from mlops_config.github.context import GitHubContext
+from mlops_config.github.inputs import PREFIX, variable
+from mlops_config.github.outputs import write_outputs
+from mlops_config.github.summary import append_summary
+from mlops_config.settings import Settings, load_settings
+
+OUTPUT_FOLDER = "mlops-config"
+"""Below RUNNER_TEMP: findings and report, and a folder for each environment that is released to."""
+
+TITLE = "mlops-config"
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a step runs, what it was given, and where its words go."""
+
+    context: GitHubContext
+    workspace: Path
+    output: Path
+    """Where generated files go."""
+    inputs: Mapping[str, str] = field(repr=False)
+    """The ``MLOPS_INPUT_*`` variables, one of which holds the token."""
+    console: ActionConsole
+
+    def input(self, name: str) -> str:
+        """What the caller gave for the input ``name``, or nothing."""
+        return self.inputs.get(variable(name), "").strip()
+
+    def tree(self, working_directory: str, settings: str | None) -> tuple[Path, Settings]:
+        """The project's folder and its settings.
+
+        Raises:
+            UsageError: the folder or the settings file is not there, or the settings are not valid.
+        """
+        root = self.workspace / working_directory
+        if not root.is_dir():
+            raise UsageError(
+                f"there is no folder {working_directory!r} in the workspace",
+                hint="is actions/checkout a step before this one, and working-directory spelled right?",
+            )
+        return root, load_settings(root, root / settings if settings else None)
+
+    def write(self, outputs: Mapping[str, str | bool | int]) -> None:
+        """Hands the outputs to the steps that follow."""
+        if self.context.output_path:
+            write_outputs(self.context.output_path, outputs)
+
+    def summarize(self, markdown: str) -> None:
+        """Adds to the job summary."""
+        if self.context.summary_path and markdown.strip():
+            rest = "The rest is in the files that this step wrote: upload them as an artifact."
+            append_summary(self.context.summary_path, markdown, rest=rest)
+
+    def notice(self, message: str) -> None:
+        """An annotation that does not count as a warning."""
+        self.console.command(commands.command("notice", message, title=TITLE))
+
+
+def read_step(console: ActionConsole) -> Step:
+    """The step this process runs in. The inputs leave the environment, so no child process sees the token.
+
+    Raises:
+        UsageError: this is no run of GitHub Actions.
+    """
+    given = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(PREFIX)}
+    token = given.get(variable("github-token"), "")
+    if token:
+        console.command(commands.mask(token))
+    context = GitHubContext.from_env(os.environ)
+    if context is None:
+        raise UsageError("this runs as a GitHub action only", hint="elsewhere use the command mlops-config")
+    workspace = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd())
+    output = Path(os.environ.get("RUNNER_TEMP") or workspace) / OUTPUT_FOLDER
+    return Step(context, workspace, output, given, console)
