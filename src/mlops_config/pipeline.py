@@ -168,8 +168,7 @@ def bundle_of(configs: EnvironmentConfigs) -> Bundle:
 def files_of(configs: EnvironmentConfigs, bundle: Bundle) -> tuple[FileRecord, ...]:
     """What the record says of each of the environment's files."""
     sources = {kind: configs.files[kind].path for kind in Kind}
-    models = {kind: configs.files[kind].model for kind in Kind}
-    return file_records(bundle, sources, models)
+    return file_records(bundle, sources, {kind: configs.model(kind) for kind in Kind})
 
 
 def _drafted(
@@ -198,7 +197,7 @@ def _drafted(
 
 
 def _target(options: Options, settings: Settings, checkout: Checkout) -> Target:
-    """The environment asked for, else the ref's; the version comes from the ref only for its own environment."""
+    """The environment asked for, else the ref's; a version in the ref counts for its own environment only."""
     if options.environment is None:
         return target_of(checkout.ref, settings, default_branch=checkout.default_branch)
     if options.environment not in settings.environments:

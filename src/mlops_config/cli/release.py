@@ -122,13 +122,14 @@ The environment is named, or follows from the branch or tag. Nothing changed mea
 @contextmanager
 def explained() -> Iterator[None]:
     """Prints what validation found before the refusal it leads to."""
-    from mlops_config.console import wants_color
     from mlops_config.pipeline import RefusedError
-    from mlops_config.report import render
 
     try:
         yield
     except RefusedError as error:
+        from mlops_config.console import wants_color
+        from mlops_config.report import render
+
         sys.stderr.write(render("text", error.validation, color=wants_color(sys.stderr)))
         raise
 

@@ -43,7 +43,7 @@ def verify_image(image: str, digest: str | None) -> Iterator[str]:
     """Proves an image in an engine, a registry or a layout folder; yields a line per thing proven.
 
     Raises:
-        IntegrityError: it does not hold exactly one environment's files, or labels or variables say otherwise.
+        IntegrityError: it does not hold exactly one environment's files, or labels and variables deny it.
     """
     from mlops_config.image.verify import verify_image as open_and_prove
 
