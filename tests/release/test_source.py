@@ -103,9 +103,11 @@ def test_an_untracked_file_elsewhere_is_no_change(repository: Path) -> None:
         ("git@github.com:acme/fares.git", "acme/fares"),
         ("ssh://git@ghe.example.com/acme/fares", "acme/fares"),
         ("https://user:pass@example.com/a/b/c/d", "https://example.com/a/b/c/d"),
+        ("/srv/git/fares.git", None),
+        ("file:///srv/git/fares.git", None),
     ],
 )
-def test_the_repository_is_named_without_credentials(repository: Path, remote: str, name: str) -> None:
+def test_the_repository_is_named_without_credentials(repository: Path, remote: str, name: str | None) -> None:
     git(repository, "remote", "add", "origin", remote)
     assert read(repository).repository == name
 

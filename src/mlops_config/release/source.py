@@ -17,7 +17,7 @@ class Checkout:
     """What is known of the checkout before anything is built."""
 
     repository: str | None
-    """``owner/name`` on the forge, else the remote's address without credentials, else ``None``."""
+    """``owner/name`` on the forge, else the remote's address without credentials; ``None`` for a folder."""
     commit: str | None
     """Full SHA, or ``None`` outside git or before the first commit."""
     commit_time: datetime | None
@@ -115,12 +115,16 @@ def _described(match: str, default_branch: str) -> str:
     return f"refs/heads/{default_branch}" if match == DEFAULT_BRANCH else match
 
 
-def _repository_name(remote: str) -> str:
-    without_credentials = re.sub(r"^(\w+://)[^/@]*@", r"\1", remote)
+def _repository_name(remote: str) -> str | None:
+    """``owner/name`` on a forge, another address without its credentials, nothing for a folder."""
+    address = re.sub(r"^(\w+://)[^/@]*@", r"\1", remote)
     on_forge = re.fullmatch(
-        r"(?:\w+://[^/]+/|[\w.-]+@[\w.-]+:)([\w.-]+/[\w.-]+?)(?:\.git)?/?", without_credentials
+        r"(?:(?!file)\w+://[^/]+/|[\w.-]+@[\w.-]+:)([\w.-]+/[\w.-]+?)(?:\.git)?/?", address
     )
-    return on_forge[1] if on_forge and not without_credentials.startswith("file:") else without_credentials
+    if on_forge:
+        return on_forge[1]
+    is_folder = "://" not in address or address.startswith("file:")
+    return None if is_folder else address
 
 
 def _default_branch(root: Path) -> str:
