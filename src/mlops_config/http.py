@@ -1,5 +1,6 @@
 """HTTP for every room that talks to a service: timeouts, retries, and errors that people can read."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Protocol
@@ -17,6 +18,7 @@ REPEATABLE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Methods with the same effect when sent twice (RFC 9110, section 9.2.2)."""
 
 _CHUNK_BYTES = 1 << 20
+_OBJECT_PREFIX = re.compile(r"^HTTPS?Connection(Pool)?\(.*?\): ")
 
 Body = bytes | Callable[[], IO[bytes]]
 """A request's body: bytes, or a function that opens it anew for every try."""
@@ -253,17 +255,16 @@ def _drain(response: requests.Response, into: Sink) -> None:
 
 def _cause(error: Exception) -> str:
     """The innermost reason in plain words: libraries wrap it several times over."""
-    inner: Any = error
+    inner: BaseException = error
     while True:
-        reason = getattr(inner, "reason", None)
-        nested = reason if isinstance(reason, Exception) else next(iter(getattr(inner, "args", ())), None)
+        nested = getattr(inner, "reason", None) or next(iter(inner.args), None)
         if not isinstance(nested, Exception):
+            nested = inner.__cause__
+        if nested is None or isinstance(nested, TimeoutError):
             break
         inner = nested
-    text = str(inner) or type(inner).__name__
-    if isinstance(inner, OSError) and inner.strerror:
-        text = inner.strerror
-    return text.rpartition(": ")[2] if "object at 0x" in text else text
+    strerror = inner.strerror if isinstance(inner, OSError) else None
+    return strerror or _OBJECT_PREFIX.sub("", str(inner)) or type(inner).__name__
 
 
 def _shown(url: str) -> str:
