@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mlops_config.errors import UsageError
-from mlops_config.release.source import Checkout, Target, read_at_commit, read_checkout, target_of
+from mlops_config.release.source import Checkout, Target, extract_at_commit, read_checkout, target_of
 from mlops_config.settings import RefRule, Settings
 
 
@@ -112,16 +112,31 @@ def test_the_repository_is_named_without_credentials(repository: Path, remote: s
     assert read(repository).repository == name
 
 
-def test_bytes_at_a_commit_are_read_whatever_the_work_tree_holds(repository: Path) -> None:
+def test_a_folder_at_a_commit_is_extracted_whatever_the_work_tree_holds(
+    repository: Path, tmp_path: Path
+) -> None:
     commit = git(repository, "rev-parse", "HEAD")
     (repository / "configs" / "a.yaml").write_text("a: 2\n")
-    assert read_at_commit(repository, commit, "configs/a.yaml") == b"a: 1\n"
-    assert read_at_commit(repository, commit, "configs/none.yaml") is None
+    extract_at_commit(repository, commit, "configs", tmp_path / "before")
+    assert (tmp_path / "before" / "configs" / "a.yaml").read_bytes() == b"a: 1\n"
 
 
-def test_a_commit_missing_from_a_shallow_clone_says_how_to_fetch_it(repository: Path) -> None:
+def test_a_folder_that_was_not_there_extracts_nothing(repository: Path, tmp_path: Path) -> None:
+    extract_at_commit(repository, "HEAD", "other", tmp_path / "before")
+    assert not (tmp_path / "before").exists()
+
+
+def test_links_at_a_commit_are_left_out(repository: Path, tmp_path: Path) -> None:
+    (repository / "configs" / "link.yaml").symlink_to("/etc/hostname")
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "--message", "link")
+    extract_at_commit(repository, "HEAD", "configs", tmp_path / "before")
+    assert [path.name for path in (tmp_path / "before" / "configs").iterdir()] == ["a.yaml"]
+
+
+def test_a_commit_missing_from_a_shallow_clone_says_how_to_fetch_it(repository: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not in this clone") as caught:
-        read_at_commit(repository, "0" * 40, "configs/a.yaml")
+        extract_at_commit(repository, "0" * 40, "configs", tmp_path)
     assert "fetch-depth: 0" in (caught.value.hint or "")
 
 

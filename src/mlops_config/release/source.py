@@ -1,7 +1,9 @@
 """Where the files come from: what git says of the checkout, or what GitHub Actions says where it runs."""
 
+import io
 import re
 import subprocess
+import tarfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,8 +69,10 @@ def read_checkout(
     )
 
 
-def read_at_commit(root: Path, commit: str, path: str) -> bytes | None:
-    """The bytes of ``path`` (relative to ``root``) at ``commit``, or ``None`` if the commit lacks it.
+def extract_at_commit(root: Path, commit: str, path: str, folder: Path) -> None:
+    """Writes what ``path`` (relative to ``root``) held at ``commit`` below ``folder``, if anything.
+
+    Links are left out: a configuration folder has none.
 
     Raises:
         UsageError: the commit is not in this clone (a shallow one, as a rule).
@@ -79,8 +83,13 @@ def read_at_commit(root: Path, commit: str, path: str) -> bytes | None:
             hint="a shallow clone lacks history: fetch it with 'git fetch --depth=1 origin <commit>',"
             " or set fetch-depth: 0 on actions/checkout",
         )
-    result = _run(root, "cat-file", "blob", f"{commit}:./{path}")
-    return result.stdout if result is not None and result.returncode == 0 else None
+    result = _run(root, "archive", "--format=tar", commit, "--", path)
+    if result is None or result.returncode != 0:
+        return
+    with tarfile.open(fileobj=io.BytesIO(result.stdout)) as archive:
+        for member in archive:
+            if member.isreg() or member.isdir():
+                archive.extract(member, folder, filter="data")
 
 
 def target_of(ref: str | None, settings: Settings, *, default_branch: str) -> Target:
