@@ -1,6 +1,6 @@
 """Times whole processes, and functions, in turns: a change of the machine's load hits every row alike."""
 
-import os
+import resource
 import statistics
 import subprocess
 import time
@@ -32,13 +32,18 @@ def time_processes(
     samples: dict[str, list[tuple[float, float]]] = {label: [] for label in commands}
     for number in range(rounds + 1):
         for label, processes in commands.items():
-            before, started = os.times().children_user, time.perf_counter()
+            before, started = children_seconds(), time.perf_counter()
             for process in processes:
                 subprocess.run(process, cwd=cwd, check=True, stdout=subprocess.DEVNULL, stderr=errors)
             wall = time.perf_counter() - started
             if number:
-                samples[label].append((wall, os.times().children_user - before))
+                samples[label].append((wall, children_seconds() - before))
     return {label: summarize(taken) for label, taken in samples.items()}
+
+
+def children_seconds() -> float:
+    """CPU seconds in user mode of the processes that have ended so far."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
 
 
 def time_functions(functions: Mapping[str, Callable[[], object]], *, rounds: int) -> dict[str, Timing]:
