@@ -1,8 +1,39 @@
 """All rules of the contract, in the order of their codes."""
 
+from mlops_config.contract.rules import (
+    columns,
+    drift,
+    environments,
+    everywhere,
+    hyperparameters,
+    identity,
+    judging,
+    machines,
+    places,
+    rehearsal,
+    retraining,
+    serving,
+    timing,
+    watching,
+)
 from mlops_config.contract.rules.engine import Rule
 
-_MODULES: tuple[object, ...] = ()
+_MODULES = (
+    columns,
+    drift,
+    environments,
+    everywhere,
+    hyperparameters,
+    identity,
+    judging,
+    machines,
+    places,
+    rehearsal,
+    retraining,
+    serving,
+    timing,
+    watching,
+)
 
 RULES: tuple[Rule, ...] = tuple(
     sorted(
@@ -10,3 +41,9 @@ RULES: tuple[Rule, ...] = tuple(
         key=lambda each: each.code,
     )
 )
+
+RESERVED = {
+    "E06": "A production release needs the staging release of the same runtime image, verified in the ledger",
+    "E07": "Configuration of a protected environment comes from a clean commit",
+}
+"""Codes of rules that need more than the files, the ledger of releases or git, and are checked there."""

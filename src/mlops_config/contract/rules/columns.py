@@ -180,7 +180,7 @@ def split_leaves_rows(file: File) -> Iterator[Breach]:
     Mend: make the fractions smaller; 0.2 and 0.1 are the defaults.
     """
     split = file.config.split
-    held_out = split.test_fraction + split.validation_fraction
+    held_out = round(split.test_fraction + split.validation_fraction, 9)
     if held_out >= MOST_HELD_OUT_FRACTION:
         yield file.breach(
             ("split", "test_fraction"),
@@ -237,7 +237,7 @@ def holdout_leaves_rows(environment: Environment) -> Iterator[Breach]:
     """
     holdout = environment.retrain.data.holdout.fraction
     validation = environment.training.split.validation_fraction
-    if holdout + validation >= MOST_HELD_OUT_FRACTION:
+    if round(holdout + validation, 9) >= MOST_HELD_OUT_FRACTION:
         yield environment.breach(
             Kind.RETRAIN,
             ("data", "holdout", "fraction"),

@@ -304,8 +304,8 @@ def _below_noise(environment: Environment, noise: Noise) -> Breach:
     return environment.breach(
         Kind.MONITORING,
         (*path, "threshold"),
-        f"the threshold {threshold:g} is not above the noise floor {number(noise.floor)} of {noise.measure} for"
-        f" {noise.of.name}: over {noise.bins} {counted}, with {noise.rows} rows against"
+        f"the threshold {threshold:g} is not above the noise floor {number(noise.floor)} of {noise.measure}"
+        f" for {noise.of.name}: over {noise.bins} {counted}, with {noise.rows} rows against"
         f" {noise.reference_rows}, one quiet window in 1000 exceeds it",
         hint,
         environment.see(Kind.MONITORING, samples, f"{noise.rows} rows are enough to be judged"),

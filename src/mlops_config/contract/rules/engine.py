@@ -67,11 +67,23 @@ class Role(StrEnum):
     PRODUCTION = "production"
 
 
-def role_of(environment: str, order: Sequence[str]) -> Role:
-    """The last environment of the order is production, the first of several is development, others staging.
+_NAMED_ROLES = {
+    "dev": Role.DEVELOPMENT,
+    "development": Role.DEVELOPMENT,
+    "staging": Role.STAGING,
+    "prod": Role.PRODUCTION,
+    "production": Role.PRODUCTION,
+}
 
-    An environment outside the order counts as development: that it is unknown is a finding of its own.
+
+def role_of(environment: str, order: Sequence[str]) -> Role:
+    """What an environment is for: what its name says, or else what its place in the release order says.
+
+    By place the last is production, the first of several is development, and all others are staging. An
+    environment outside the order counts as development: that it is unknown is a finding of its own.
     """
+    if environment in _NAMED_ROLES:
+        return _NAMED_ROLES[environment]
     if environment not in order:
         return Role.DEVELOPMENT
     if environment == order[-1]:

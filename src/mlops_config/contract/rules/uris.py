@@ -1,6 +1,7 @@
 """Comparing storage URIs by the objects they cover."""
 
 import re
+from itertools import takewhile
 
 
 def covers(outer: str, inner: str) -> bool:
@@ -25,5 +26,7 @@ def names_environment(uri: str, environment: str) -> bool:
 
 
 def _steps(uri: str) -> list[str]:
+    """Scheme, bucket and path, up to the first step with a wildcard: what it matches lies below that."""
     scheme, _, rest = uri.partition("://")
-    return [scheme.lower(), *(step for step in rest.split("/") if step)]
+    steps = [scheme, *(step for step in rest.split("/") if step not in ("", "."))]
+    return [*takewhile(lambda step: not set(step) & set("*?[{"), steps)]
