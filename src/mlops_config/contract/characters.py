@@ -9,11 +9,14 @@ from mlops_config.findings import Finding, Place
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
+_ORDINARY = b"\t\n" + bytes(range(0x20, 0x7F))
+"""What nearly every file is made of, and needs no closer look."""
+
 # YAML 1.2.2 section 5.1 (c-printable), less the line breaks of YAML 1.1 (section 5.4), which some parsers
 # still end a line at: with them in a file, two readers would disagree about where a line is.
-_CONTROL = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\r(?!\n)")
+_CONTROL = "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\r(?!\n)"
 # Bidirectional controls can make text read in another order than it is parsed in (CVE-2021-42574).
-_INVISIBLE = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_INVISIBLE = "[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]"
 ESCAPED_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """Control characters that a quoted text can hold by an escape; no configuration value means one."""
 _MOST_SHOWN = 10
@@ -28,8 +31,8 @@ def decode(data: bytes, file: str) -> tuple[str | None, bytes, list[Finding]]:
     wrong without moving any column. The text is ``None`` when the data is no text at all.
     """
     data = data.removeprefix(_BYTE_ORDER_MARK)
-    if data.isascii() and not _CONTROL.search(text := data.decode("ascii")):
-        return text, data, []
+    if not data.translate(None, _ORDINARY):
+        return data.decode("ascii"), data, []
     if b"\x00" in data or data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return None, b"", [_binary(data, file)]
     findings = []
@@ -40,7 +43,7 @@ def decode(data: bytes, file: str) -> tuple[str | None, bytes, list[Finding]]:
         text = data.decode(errors="replace")
     findings += _odd(text, _CONTROL, "Y10", file) + _odd(text, _INVISIBLE, "Y11", file)
     if findings:
-        text = _INVISIBLE.sub(" ", _CONTROL.sub(" ", text))
+        text = re.sub(_INVISIBLE, " ", re.sub(_CONTROL, " ", text))
     return text, text.encode(), findings
 
 
@@ -92,8 +95,8 @@ def _place_of_byte(data: bytes, offset: int, file: str) -> Place:
     return place_at(before, len(before), file, length=1)
 
 
-def _odd(text: str, pattern: re.Pattern[str], code: str, file: str) -> list[Finding]:
-    matches = list(pattern.finditer(text))
+def _odd(text: str, pattern: str, code: str, file: str) -> list[Finding]:
+    matches = list(re.finditer(pattern, text))
     findings = []
     for number, match in enumerate(matches[:_MOST_SHOWN], start=1):
         more = len(matches) - number if number == _MOST_SHOWN else 0

@@ -7,8 +7,8 @@ that were validated are the bytes that are published.
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from mlops_config.contract.codes import finding
 from mlops_config.contract.yaml_reader import MAX_BYTES, too_large
@@ -21,8 +21,7 @@ for _name in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
     _FLAGS |= getattr(os, _name, 0)  # Windows has only O_BINARY
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(NamedTuple):
     """One file as it was read. ``path`` is relative to the repository root, with ``/``."""
 
     kind: Kind
@@ -30,8 +29,7 @@ class SourceFile:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(NamedTuple):
     """The files that could be read, by environment and kind, and what is wrong with the rest."""
 
     files: Mapping[str, Mapping[Kind, SourceFile]]

@@ -10,15 +10,13 @@ from mlops_config.contract.codes import finding
 from mlops_config.contract.overrides import Waived, judge
 from mlops_config.contract.positions import Positions
 from mlops_config.contract.sources import SourceFile, read_sources
-from mlops_config.contract.validators import models_for, validator_of
+from mlops_config.contract.validators import Validators
 from mlops_config.contract.yaml_reader import Document, read_document
 from mlops_config.errors import UsageError
 from mlops_config.findings import ConfigPath, Finding, Place, Related, Severity, in_reading_order
 from mlops_config.kinds import Kind
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from mlops_config.contract.rules.engine import Violation
     from mlops_config.settings import Settings
 
@@ -118,12 +116,14 @@ def validate(
     settings: "Settings",
     environments: Sequence[str] | None = None,
     *,
+    light: bool = False,
     today: date | None = None,
 ) -> Validation:
     """Reads and checks the files of ``environments`` (all that the settings name, unless given).
 
-    Rules that compare environments see only those that are validated. ``today`` (UTC) decides which waivers
-    have expired.
+    Rules that compare environments see only those that are validated. With ``light`` the models are stand-ins
+    that have a model's attributes but none of its methods: faster, and enough for reports. ``today`` (UTC)
+    decides which waivers have expired.
 
     Raises:
         UsageError: an environment the settings do not know, or a contracts module that cannot be used.
@@ -132,14 +132,14 @@ def validate(
     for name in names:
         if name not in settings.environments:
             raise _unknown_environment(name, settings.environments)
-    models = models_for(settings.contracts, root)
+    validators = Validators(settings.contracts, root, light=light)
     sources = read_sources(root, settings.config_dir, names, settings.environments)
     found: list[tuple[str | None, Finding]] = [(None, each) for each in sources.findings]
     checked: dict[str, EnvironmentConfigs] = {}
     for name in names:
         files = {}
         for kind, source in sources.files.get(name, {}).items():
-            files[kind], findings = _check_file(source, name, models)
+            files[kind], findings = _check_file(source, name, validators)
             found += [(name, each) for each in findings]
         checked[name] = EnvironmentConfigs(name, files)
     found += _check_rules(checked, settings)
@@ -154,15 +154,15 @@ def validate(
 
 
 def _check_file(
-    source: SourceFile, environment: str, models: "Mapping[Kind, type[BaseModel]]"
+    source: SourceFile, environment: str, validators: Validators
 ) -> tuple[ConfigFile, list[Finding]]:
     document = read_document(source.data, source.path)
     findings = list(document.findings)
     model = None
     if document.is_whole:
         about_header = list(_check_header(document, environment, source.kind))
-        declared = _declared_kind(document)
-        model, about_schema = _check_schema(document, models[declared or source.kind], environment)
+        declared = _declared_kind(document) or source.kind
+        model, about_schema = _check_schema(document, declared, validators, environment)
         findings = _without_echoes(findings, about_schema) + about_header + about_schema
         if about_header or not document.is_sound:
             model = None
@@ -170,17 +170,17 @@ def _check_file(
 
 
 def _check_schema(
-    document: Document, model: "type[BaseModel]", environment: str
+    document: Document, kind: Kind, validators: Validators, environment: str
 ) -> tuple[Any, list[Finding]]:
     from pydantic_core import ValidationError
 
     try:
-        return validator_of(model).validate_python(document.data), []
+        return validators.validator(kind).validate_python(document.data), []
     except ValidationError as error:
         from mlops_config.contract.schema_findings import findings_of
 
         own = {("metadata", "environment"): f"add `environment: {environment}`"}
-        findings = findings_of(error, document, model)
+        findings = findings_of(error, document, validators.model(kind))
         return None, [
             replace(each, hint=own[each.path]) if each.code == "S01" and each.path in own else each
             for each in findings

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from mlops_config.contract.compiled import load_validators
 from mlops_config.errors import UsageError
 from mlops_config.kinds import Kind
 
@@ -19,26 +20,35 @@ class Validator(Protocol):
         """The model. Raises ``pydantic_core.ValidationError``."""
 
 
-def models_for(contracts: str | None, root: Path) -> "Mapping[Kind, type[BaseModel]]":
-    """The model of each kind. ``contracts`` names a module below ``root`` that holds a team's own.
+class Validators:
+    """The validator of each kind, and the model classes for what needs them.
 
-    The module has a mapping ``MODELS`` from kinds to pydantic models; kinds it leaves out keep ours. It is
-    imported, so its code runs: the settings file that names it must be trusted as code is.
+    ``contracts`` names a module below ``root`` that holds a team's own: a mapping ``MODELS`` from kinds to
+    pydantic models; kinds it leaves out keep ours. It is imported, so its code runs: the settings file that
+    names it must be trusted as code is.
+
+    With ``light``, the validators of our own models come from stored schemas, which saves building the
+    classes; what they make has a model's attributes and nothing else of it.
 
     Raises:
-        UsageError: the module cannot be imported, or is not such a module.
+        UsageError: the contracts module cannot be imported, or is not such a module.
     """
-    from mlops_config.contract.models import MODELS
 
-    if contracts is None:
-        return MODELS
-    own = _own_models(contracts, root)
-    return {kind: own.get(kind, MODELS[kind]) for kind in Kind}
+    def __init__(self, contracts: str | None, root: Path, *, light: bool) -> None:
+        self._own = _own_models(contracts, root) if contracts else {}
+        self._stored = load_validators() if light and not contracts else None
 
+    def validator(self, kind: Kind) -> Validator:
+        """The compiled validator of a kind."""
+        return self._stored[kind] if self._stored else self.model(kind).__pydantic_validator__
 
-def validator_of(model: "type[BaseModel]") -> Validator:
-    """The compiled validator of a model."""
-    return model.__pydantic_validator__
+    def model(self, kind: Kind) -> "type[BaseModel]":
+        """The model class of a kind."""
+        if kind in self._own:
+            return self._own[kind]
+        from mlops_config.contract.models import MODELS
+
+        return MODELS[kind]
 
 
 def _own_models(contracts: str, root: Path) -> "dict[Kind, type[BaseModel]]":
