@@ -185,7 +185,7 @@ class Autoscaling(ConfigModel):
         default=1000,
         description=(
             "Requests a minute one machine should get."
-            " Source: the SageMakerVariantInvocationsPerInstance metric of target tracking."
+            " Source: SageMakerVariantInvocationsPerInstance, the metric of target tracking."
         ),
     )
 

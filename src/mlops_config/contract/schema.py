@@ -42,9 +42,9 @@ class _Generator(GenerateJsonSchema):
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
         document = super().dict_schema(schema)
-        for pattern, values in document.pop("patternProperties", {}).items():
-            document["propertyNames"] = {**document.get("propertyNames", {}), "pattern": pattern}
-            document["additionalProperties"] = values
+        document.pop("patternProperties", None)
+        document["propertyNames"] = self.generate_inner(schema["keys_schema"])
+        document["additionalProperties"] = self.generate_inner(schema["values_schema"])
         return document
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the base class's signature
