@@ -48,8 +48,8 @@ PIP_SETTINGS = (
 """Where a company's mirror is and how to reach it. Other PIP_ variables of the job could redirect the
 installation; what these name is checked by hash all the same."""
 
-REQUIREMENTS = {"environments": "core", "collect": "core", "post": "build"}
-"""The locked set each of the smaller actions needs; the action itself needs what its inputs say."""
+REQUIREMENTS = {"environments": "core", "collect": None, "post": "build"}
+"""The locked set each of the smaller actions needs, if any; the action itself needs what its inputs say."""
 
 
 class SetupFailed(Exception):  # noqa: N818 it is the end of the run, not an error to be handled
@@ -237,7 +237,10 @@ def main(arguments: list[str]) -> int:
     try:
         check_python(sys.version_info[:3])
         command, entry = ([*arguments, "action"])[:2]
-        home = Home(runner_temp(os.environ), ROOT / "requirements" / f"{_requirements(entry)}.txt")
+        requirements = _requirements(entry)
+        if requirements is None:
+            return _run(Path(sys.executable), entry)
+        home = Home(runner_temp(os.environ), ROOT / "requirements" / f"{requirements}.txt")
         if command == "prepare":
             _tell_cache_step(home)
             return 0
@@ -252,7 +255,7 @@ def main(arguments: list[str]) -> int:
         return 130
 
 
-def _requirements(entry: str) -> str:
+def _requirements(entry: str) -> str | None:
     if entry in REQUIREMENTS:
         return REQUIREMENTS[entry]
     from mlops_config.errors import UsageError

@@ -1,11 +1,13 @@
 """Workflows run on this machine by act, in host mode: jobs are processes, every action is a local folder.
 
-act 0.2.89 does not know self-repository references (``uses: $/action``), so it gets a staged copy of this repository
-in which they are written as ``org/mlops-config-action/action@v1``, the form that also works on GHES. Actions of others
-are replaced by the stand-ins in ``actions/``.
+act 0.2.89 does not know self-repository references (``uses: $/action``), so it gets a staged copy of this
+repository in which they read ``org/mlops-config-action/action@v1``, the form that also works on GHES. Actions
+of others are replaced by the stand-ins in ``actions/``.
 """
 
+import fcntl
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,13 +17,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.services import unavailable
+from tests.services.pythons import python_with_pip
 
 ROOT = Path(__file__).resolve().parents[2]
 STAND_INS = Path(__file__).parent / "actions"
 OWN = "org/mlops-config-action"
 STAGED = ("action.yml", "action", "docker", "requirements", "src", ".github/workflows")
 RUNNERS = ("ubuntu-latest", "ubuntu-24.04")
+
+
+@dataclass(frozen=True)
+class Wheels:
+    """The packages of the action's locked sets: as the cache step would have them, and as an index."""
+
+    cache: Path
+    index: Path
 
 
 @dataclass(frozen=True)
@@ -65,7 +78,11 @@ class Run:
     @property
     def results(self) -> dict[str, str]:
         """How each job ended, by its name."""
-        return {event["job"].rpartition("/")[2]: event["jobResult"] for event in self.events if "jobResult" in event}
+        return {
+            event["job"].rpartition("/")[2]: event["jobResult"]
+            for event in self.events
+            if "jobResult" in event
+        }
 
     def outputs(self, job: str = "") -> dict[str, str]:
         """Every output that a step of a job set, the latest of a name; without a job those of all."""
@@ -78,21 +95,27 @@ class Run:
     @property
     def log(self) -> str:
         """What the steps printed."""
-        return "\n".join(event["msg"] for event in self.events if event.get("raw_output")).replace("\n\n", "\n")
+        return "\n".join(event["msg"] for event in self.events if event.get("raw_output")).replace(
+            "\n\n", "\n"
+        )
 
 
 class Act:
     """act with this repository and the stand-ins in place; everything it writes lies below ``folder``."""
 
-    def __init__(self, folder: Path, python: str) -> None:
+    def __init__(self, folder: Path, wheels: Wheels) -> None:
         self._program = shutil.which("act") or shutil.which("act", path=str(Path(sys.executable).parent))
         if self._program is None:
             unavailable("no act: it comes with the locked test requirements")
         self._folder = folder
-        self._python = python
-        self.own = folder / "the action"
-        self.cache = folder / "cache"
-        self.cache.mkdir(parents=True)
+        self.settings = {
+            "TEST_PYTHON": python_with_pip(),
+            "TEST_CACHE": str(wheels.cache),
+            "PIP_INDEX_URL": wheels.index.as_uri(),
+            "PIP_CONFIG_FILE": os.devnull,
+        }
+        """Variables of every run; a test may give a run others."""
+        self.own = folder / "the action's folder"
         stage(self.own)
 
     def run(
@@ -104,7 +127,7 @@ class Act:
         *,
         env: Mapping[str, str] | None = None,
         variables: Mapping[str, str] | None = None,
-        token: str = "job-token",
+        token: str = "job-token",  # noqa: S107 the stand-in of GitHub knows it
     ) -> Run:
         """Runs ``workflow`` (its path in ``repository``) as ``event`` would."""
         scratch = self._folder / f"run-{len(list(self._folder.glob('run-*')))}"
@@ -112,12 +135,16 @@ class Act:
         artifacts.mkdir(parents=True)
         event_file = scratch / "event.json"
         event_file.write_text(json.dumps(payload))
-        settings = {
-            "TEST_PYTHON": self._python,
-            "TEST_CACHE": str(self.cache),
-            "TEST_ARTIFACTS": str(artifacts),
-        } | dict(env or {})
-        command = [str(self._program), event, "--workflows", workflow, "--eventpath", str(event_file), "--json"]
+        settings = self.settings | {"TEST_ARTIFACTS": str(artifacts)} | dict(env or {})
+        command = [
+            str(self._program),
+            event,
+            "--workflows",
+            workflow,
+            "--eventpath",
+            str(event_file),
+            "--json",
+        ]
         command += [f"--platform={runner}=-self-hosted" for runner in RUNNERS]
         # Without these three act would pull images and listen on every address of the machine.
         command += ["--pull=false", "--no-cache-server", "--artifact-server-addr=127.0.0.1"]
@@ -125,7 +152,9 @@ class Act:
         command += [f"--local-repository={reference}={place}" for reference, place in self._actions()]
         command += [f"--env={name}={value}" for name, value in settings.items()]
         command += [f"--var={name}={value}" for name, value in (variables or {}).items()]
-        done = subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=600, check=False)
+        done = subprocess.run(
+            command, cwd=repository, capture_output=True, text=True, timeout=600, check=False
+        )
         transcript = done.stdout + done.stderr
         return Run(done.returncode, list(_events(done.stdout)), artifacts, transcript)
 
@@ -137,6 +166,57 @@ class Act:
         for name, ref in sorted(found):
             if name not in (OWN, "actions/checkout"):
                 yield f"{name}@{ref}", STAND_INS / name
+
+
+@pytest.fixture(scope="session")
+def action_wheels(tmp_path_factory: pytest.TempPathFactory) -> Wheels:
+    """Fetched from the real index by the real bootstrap the first time, then kept in .cache/."""
+    kept = ROOT / ".cache" / "action-wheels"
+    kept.mkdir(parents=True, exist_ok=True)
+    cache = tmp_path_factory.mktemp("cache")
+    index = tmp_path_factory.mktemp("index")
+    with (kept / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for name in ("core", "build", "s3"):
+            found = _fetched(name, kept)
+            (cache / found["key"]).symlink_to(found["wheels"])
+    for wheel in Path(found["wheels"]).glob("*.whl"):
+        place = index / re.sub(r"[-_.]+", "-", wheel.name.split("-")[0]).lower()
+        place.mkdir()
+        (place / wheel.name).symlink_to(wheel)
+        (place / "index.html").write_text(f'<a href="{wheel.name}">{wheel.name}</a>')
+    return Wheels(cache, index)
+
+
+def _fetched(requirements: str, kept: Path) -> dict[str, str]:
+    """What the bootstrap tells the cache step, after a locked set's wheels were fetched into ``kept``."""
+    code = (
+        "import json, os, sys, time\n"
+        "from pathlib import Path\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "import bootstrap\n"
+        "home = bootstrap.Home(Path(sys.argv[2]), Path(sys.argv[3]))\n"
+        "bootstrap.make_ready(home, os.environ, lambda line: None, time.sleep)\n"
+        "print(json.dumps({'key': home.key, 'wheels': str(home.wheels)}))\n"
+    )
+    lock = ROOT / "requirements" / f"{requirements}.txt"
+    done = subprocess.run(
+        [python_with_pip(), "-I", "-c", code, str(ROOT / "action"), str(kept), str(lock)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    if done.returncode:
+        unavailable(f"the action's packages cannot be fetched: {(done.stdout + done.stderr)[-800:]}")
+    found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.fixture
+def act(tmp_path_factory: pytest.TempPathFactory, action_wheels: Wheels) -> Act:
+    """act, with the action's packages in the cache."""
+    return Act(tmp_path_factory.mktemp("act"), action_wheels)
 
 
 def stage(folder: Path) -> None:

@@ -1,40 +1,37 @@
-"""The action: runs the main job on the runner's inputs, and tells in annotations, summary and outputs."""
+"""The action's entry point: finds the step it runs in, hands it to the job asked for, words every failure.
 
-import json
+Imports the standard library alone until it knows the job: collecting what releases left needs nothing else.
+"""
+
 import signal
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from collections.abc import Sequence
+from importlib import import_module
 from types import FrameType
-from typing import TYPE_CHECKING
 
-from mlops_config.contract.validation import Validation, validate
-from mlops_config.errors import MlopsConfigError, UsageError
-from mlops_config.files import make_output_folder, write_atomically
-from mlops_config.findings import Severity
+from mlops_config.errors import MlopsConfigError
 from mlops_config.github import commands
 from mlops_config.github.console import ActionConsole
-from mlops_config.github.inputs import Inputs, read_inputs, words
-from mlops_config.github.matrix import OUTPUTS_NAME, REPORT_NAME, environments_of, releases_in
-from mlops_config.github.step import TITLE, Step, read_step
-from mlops_config.report import render
-from mlops_config.settings import Settings
-
-if TYPE_CHECKING:
-    from mlops_config.github.posting import Posted
-    from mlops_config.pipeline import Options, RunResult
+from mlops_config.github.step import TITLE, read_step
 
 INTERRUPTED = 130
 
-Outputs = dict[str, str | bool | int]
+JOBS = {
+    "action": ("job", "run_job"),
+    "environments": ("matrix", "find_environments"),
+    "collect": ("matrix", "collect"),
+    "post": ("posting", "post"),
+}
+"""The module and the function of each job, by the name that the action's files call it."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs the action, or one of the smaller ones by its name, and returns the step's exit code."""
+    """Runs the job named first in ``arguments`` and returns the step's exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
     console = ActionConsole()
+    module, function = JOBS[arguments[0]]
     try:
-        return JOBS[arguments[0]](read_step(console))
+        step = read_step(console)
+        code: int = getattr(import_module(f"mlops_config.github.{module}"), function)(step)
     except MlopsConfigError as error:
         return _fail(console, error.message, error.hint, error.exit_code)
     except KeyboardInterrupt:
@@ -42,199 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         return _fail(console, f"{error.strerror or error}{where}", None, 3)
-
-
-def _action(step: Step) -> int:
-    inputs = read_inputs(step.inputs)
-    root, settings = step.tree(inputs.working_directory, inputs.settings)
-    if inputs.config_dir:
-        settings = replace(settings, config_dir=inputs.config_dir)
-    if step.context.event_name.startswith("pull_request") and inputs.stages != ("validate",):
-        step.console.say("a pull request builds and publishes nothing: every environment is validated")
-        inputs = replace(inputs, stages=("validate",), environment=None)
-    make_output_folder(step.output)
-    if inputs.stages == ("validate",):
-        return _validate(step, inputs, root, settings)
-    return _release(step, inputs, root, settings)
-
-
-def _validate(step: Step, inputs: Inputs, root: Path, settings: Settings) -> int:
-    with step.console.stage("validate") as log:
-        validation = validate(root, settings, [inputs.environment] if inputs.environment else None)
-        log.done(f"{validation.files_read} files, {len(validation.findings)} findings")
-    outputs = _counts(validation)
-    if inputs.environment:
-        outputs |= {"environment": inputs.environment} | _digest(validation, inputs.environment)
-    step.write(outputs)
-    report = _report(step, validation, inputs.working_directory)
-    if "pull-request" in inputs.notes:
-        from mlops_config.github.posting import report_to_pull_request
-
-        project, token = inputs.working_directory, inputs.github_token or ""
-        _tell(step, report_to_pull_request(step.context, token, project=project, report=report))
-    return _verdict(step, validation, inputs)
-
-
-def _release(step: Step, inputs: Inputs, root: Path, settings: Settings) -> int:
-    from mlops_config.pipeline import RefusedError, run
-
-    try:
-        result = run(_options(step, inputs, root), settings, step.console)
-    except RefusedError as error:
-        step.write(_counts(error.validation))
-        _report(step, error.validation, inputs.working_directory)
-        return _verdict(step, error.validation, inputs)
-    if result.validation.findings:
-        _report(step, result.validation, inputs.working_directory)
-    outputs = _counts(result.validation) | _outputs_of(result)
-    step.write(outputs)
-    if result.folder:
-        write_atomically(result.folder / OUTPUTS_NAME, json.dumps(outputs, indent=2).encode())
-    if result.notes:
-        step.summarize(result.notes)
-        if "release" in inputs.notes and not inputs.dry_run:
-            from mlops_config.github.posting import notes_to_release
-
-            _tell(
-                step,
-                notes_to_release(
-                    step.context,
-                    inputs.github_token or "",
-                    project=inputs.working_directory,
-                    environment=result.environment or "",
-                    notes=result.notes,
-                ),
-            )
-    for label, value in result.whereabouts():
-        step.console.say(f"{label:<9} {value}")
-    return 0
-
-
-def _environments(step: Step) -> int:
-    _, settings = step.tree(step.input("working-directory") or ".", step.input("settings") or None)
-    names = environments_of(words(step.input("environments")), step.context, settings)
-    step.write({"environments": json.dumps(names)})
-    step.console.say(", ".join(names) or "none: a pull request releases nothing")
-    return 0
-
-
-def _collect(step: Step) -> int:
-    releases = releases_in(Path(step.input("path")))
-    step.write({"releases": json.dumps(releases)})
-    for name, release in releases.items():
-        step.console.say(f"{name}: {release['config-digest']}")
-    return 0
-
-
-def _post(step: Step) -> int:
-    from mlops_config.github.posting import post_what_is_in
-
-    token = step.input("github-token")
-    if not token:
-        raise UsageError("the input github-token is empty", hint="leave it out: its default is the job's own")
-    project = step.input("working-directory") or "."
-    for posted in post_what_is_in(Path(step.input("path")), step.context, token, project=project):
-        _tell(step, posted)
-    return 0
-
-
-JOBS: Mapping[str, Callable[[Step], int]] = {
-    "action": _action,
-    "environments": _environments,
-    "collect": _collect,
-    "post": _post,
-}
-
-
-def _options(step: Step, inputs: Inputs, root: Path) -> "Options":
-    from mlops_config.pipeline import Options, Stage
-
-    return Options(
-        root=root,
-        stages=frozenset(Stage(stage) for stage in inputs.stages),
-        environment=inputs.environment,
-        ref=step.context.ref,
-        default_branch=step.context.default_branch,
-        repository=step.context.repository,
-        actor=step.context.actor,
-        run_url=step.context.run_url,
-        image_repository=inputs.image,
-        base_image=inputs.base_image,
-        dockerfile=root / inputs.dockerfile if inputs.dockerfile else None,
-        platforms=inputs.platforms,
-        push=inputs.push,
-        stores=inputs.stores,
-        fail_on=Severity(inputs.fail_on),
-        dry_run=inputs.dry_run,
-        output=step.output,
-    )
-
-
-def _outputs_of(result: "RunResult") -> Outputs:
-    from mlops_config.pipeline import NOTES_NAME, RECORD_NAME
-
-    outputs: dict[str, str | bool | int] = {
-        "environment": result.environment or "",
-        "changed": result.changed,
-    }
-    record = result.record
-    if record is not None:
-        outputs["config-digest"] = record.config_digest
-        outputs["bundle-uris"] = "\n".join(location.uri for location in record.bundles)
-        if record.image:
-            outputs["image"] = f"{record.image.repository}:{record.image.tags[0]}"
-            outputs["image-digest"] = (
-                record.image.digest if record.image.pushed and record.image.digest else ""
-            )
-    if result.folder:
-        for name, file in (("release-record", RECORD_NAME), ("notes", NOTES_NAME)):
-            path = result.folder / file
-            outputs[name] = str(path) if path.is_file() else ""
-    return outputs
-
-
-def _counts(validation: Validation) -> Outputs:
-    return {
-        "findings-errors": validation.count(Severity.ERROR),
-        "findings-warnings": validation.count(Severity.WARNING),
-    }
-
-
-def _digest(validation: Validation, environment: str) -> Outputs:
-    configs = validation.environment(environment)
-    if not configs.complete:
-        return {}
-    from mlops_config.pipeline import bundle_of
-
-    return {"config-digest": bundle_of(configs).digest}
-
-
-def _report(step: Step, validation: Validation, project: str) -> str:
-    """Shows the findings in the log, on their lines and in the summary, and writes them to files."""
-    folder = PurePosixPath(project.replace("\\", "/"))
-    prefix = "" if folder == PurePosixPath(".") else f"{folder}/"
-    step.console.command(render("github", validation, prefix=prefix).rstrip("\n"))
-    report = render("markdown", validation, prefix=prefix)
-    step.summarize(report)
-    write_atomically(step.output / REPORT_NAME, report.encode())
-    for name in ("json", "sarif"):
-        write_atomically(step.output / f"findings.{name}", render(name, validation, prefix=prefix).encode())
-    return report
-
-
-def _verdict(step: Step, validation: Validation, inputs: Inputs) -> int:
-    limit = Severity(inputs.fail_on).rank
-    refused = sum(finding.severity.rank <= limit for finding in validation.findings)
-    if refused:
-        step.console.say(f"{refused} of {len(validation.findings)} findings are at or above {inputs.fail_on}")
-    return int(refused > 0)
-
-
-def _tell(step: Step, posted: "Posted") -> None:
-    if posted.refused:
-        step.notice(posted.message)
-    else:
-        step.console.say(posted.message)
+    return code
 
 
 def _fail(console: ActionConsole, message: str, hint: str | None, exit_code: int) -> int:

@@ -8,11 +8,39 @@ from typing import Any
 
 from mlops_config.errors import UsageError
 from mlops_config.github.context import GitHubContext
+from mlops_config.github.inputs import words
+from mlops_config.github.step import Step
 from mlops_config.release.source import target_of
 from mlops_config.settings import Settings
 
 OUTPUTS_NAME = "outputs.json"
 REPORT_NAME = "report.md"
+
+
+def find_environments(step: Step) -> int:
+    """Hands on the environments to release to, as JSON.
+
+    Raises:
+        UsageError: as :func:`environments_of`, or the settings are not valid.
+    """
+    _, settings = step.tree(step.input("working-directory") or ".", step.input("settings") or None)
+    names = environments_of(words(step.input("environments")), step.context, settings)
+    step.write({"environments": json.dumps(names)})
+    step.console.say(", ".join(names) or "none: a pull request releases nothing")
+    return 0
+
+
+def collect(step: Step) -> int:
+    """Hands on what the releases left behind, as JSON.
+
+    Raises:
+        UsageError: as :func:`releases_in`.
+    """
+    releases = releases_in(Path(step.input("path")))
+    step.write({"releases": json.dumps(releases)})
+    for name, release in releases.items():
+        step.console.say(f"{name}: {release.get('config-digest')}")
+    return 0
 
 
 def environments_of(names: tuple[str, ...], context: GitHubContext, settings: Settings) -> list[str]:

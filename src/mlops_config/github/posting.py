@@ -1,7 +1,6 @@
 """What goes to GitHub's pages from a run: the report to the pull request, the notes to the tag's release."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_config.errors import UsageError
@@ -10,16 +9,24 @@ from mlops_config.github.comment import post_comment
 from mlops_config.github.context import GitHubContext
 from mlops_config.github.matrix import REPORT_NAME, left_behind
 from mlops_config.github.releases import publish_release
+from mlops_config.github.step import Posted, Step
 
 TAGS = "refs/tags/"
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """What became of it, in a sentence; ``refused`` where the token may not write."""
+def post(step: Step) -> int:
+    """Posts what lies in the folder that the step's input ``path`` names.
 
-    message: str
-    refused: bool = False
+    Raises:
+        UsageError, ServiceError: as :func:`post_what_is_in`.
+    """
+    token = step.input("github-token")
+    if not token:
+        raise UsageError("the input github-token is empty", hint="leave it out: its default is the job's own")
+    project = step.input("working-directory") or "."
+    for posted in post_what_is_in(Path(step.input("path")), step.context, token, project=project):
+        step.tell(posted)
+    return 0
 
 
 def report_to_pull_request(context: GitHubContext, token: str, *, project: str, report: str) -> Posted:

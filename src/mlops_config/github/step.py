@@ -20,6 +20,17 @@ OUTPUT_FOLDER = "mlops-config"
 TITLE = "mlops-config"
 
 
+Outputs = dict[str, str | bool | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What became of something posted to GitHub, in a sentence; ``refused`` where the token may not write."""
+
+    message: str
+    refused: bool = False
+
+
 @dataclass(frozen=True)
 class Step:
     """Where a step runs, what it was given, and where its words go."""
@@ -50,7 +61,7 @@ class Step:
             )
         return root, load_settings(root, root / settings if settings else None)
 
-    def write(self, outputs: Mapping[str, str | bool | int]) -> None:
+    def write(self, outputs: Outputs) -> None:
         """Hands the outputs to the steps that follow."""
         if self.context.output_path:
             write_outputs(self.context.output_path, outputs)
@@ -61,9 +72,12 @@ class Step:
             rest = "The rest is in the files that this step wrote: upload them as an artifact."
             append_summary(self.context.summary_path, markdown, rest=rest)
 
-    def notice(self, message: str) -> None:
-        """An annotation that does not count as a warning."""
-        self.console.command(commands.command("notice", message, title=TITLE))
+    def tell(self, posted: Posted) -> None:
+        """Says what became of it; a refusal as an annotation that does not count as a warning."""
+        if posted.refused:
+            self.console.command(commands.command("notice", posted.message, title=TITLE))
+        else:
+            self.console.say(posted.message)
 
 
 def read_step(console: ActionConsole) -> Step:

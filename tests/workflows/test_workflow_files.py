@@ -1,0 +1,261 @@
+"""Every workflow and action file against GitHub's own parser, two linters, and the repository's own rules."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.services import unavailable
+from tests.services.workflow_parser import complaints
+from tests.workflows.repository_files import (
+    ACTIONS,
+    EXAMPLES,
+    OWN,
+    ROOT,
+    WORKFLOWS,
+    declared_inputs,
+    jobs,
+    load,
+    name_of,
+    own_file,
+    steps,
+    uses,
+)
+
+EVERY = (*WORKFLOWS, *EXAMPLES, *ACTIONS, ROOT / "tests" / "action" / "nested" / "action.yml")
+REUSABLE = tuple(path for path in WORKFLOWS if "workflow_call" in load(path)["on"])
+SNIPPETS = tuple(
+    sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
+)
+
+
+def program(name):
+    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+    return found or unavailable(f"no {name}: it comes with the locked test requirements")
+
+
+def run(*command):
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
+
+def snippets(path):
+    """The YAML of a page's code blocks that use this repository, each with its parts that have ``uses``."""
+    for block in re.findall(r"^```ya?ml\n(.*?)^```", path.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+        if f"{OWN}" in block:
+            yield yaml.load(block, Loader=yaml.BaseLoader)  # noqa: S506 makes only strings
+
+
+def parts_with_uses(data):
+    if isinstance(data, dict):
+        if "uses" in data:
+            yield data
+        for value in data.values():
+            yield from parts_with_uses(value)
+    elif isinstance(data, list):
+        for value in data:
+            yield from parts_with_uses(value)
+
+
+@pytest.mark.e2e
+def test_githubs_own_parser_has_no_complaint_about_any_file_or_call():
+    own = {name_of(path): path.read_text("utf-8") for path in REUSABLE}
+    called = own | {f"{OWN}/{name}@v1": text for name, text in own.items()}
+    found = complaints({name_of(path): path.read_text("utf-8") for path in EVERY}, called)
+    assert {name: about for name, about in found.items() if about} == {}
+
+
+@pytest.mark.e2e
+def test_githubs_own_parser_would_complain_about_a_wrong_call():
+    example = (ROOT / "examples" / "release.yml").read_text("utf-8")
+    text = example.replace("      push: true\n", "      push: yes please\n      pusch: true\n")
+    called = {
+        f"{OWN}/.github/workflows/release.yml@v1": (ROOT / ".github/workflows/release.yml").read_text("utf-8")
+    }
+    found = complaints({"examples/release.yml": text}, called)["examples/release.yml"]
+    assert any("pusch is not defined" in about for about in found)
+
+
+def test_actionlint_has_no_complaint():
+    result = run(program("actionlint"), *(name_of(path) for path in (*WORKFLOWS, *EXAMPLES)))
+    assert result.stdout + result.stderr == ""
+
+
+def test_zizmors_pedantic_persona_has_no_complaint():
+    files = [name_of(path) for path in EVERY]
+    result = run(
+        program("zizmor"),
+        "--offline",
+        "--no-progress",
+        "--quiet",
+        "--persona=pedantic",
+        "--format=plain",
+        *files,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("path", EVERY, ids=name_of)
+def test_a_finding_is_ignored_only_with_its_reason_beside_it(path):
+    for line in path.read_text("utf-8").splitlines():
+        ignored = re.search(r"# (?:zizmor: ignore\[[\w-]+\]|shellcheck disable=\w+)(.*)", line)
+        assert not ignored or len(ignored[1].split()) > 3, line
+
+
+@pytest.mark.parametrize("path", EVERY, ids=name_of)
+def test_actions_of_others_are_pinned_to_a_commit_with_their_version_beside_it(path):
+    text = path.read_text("utf-8")
+    for reference, _ in uses(path):
+        if own_file(reference) is None:
+            assert re.search(rf"{re.escape(reference)} # v\d+(\.\d+)*$", text, re.MULTILINE), reference
+            assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}", reference)
+
+
+@pytest.mark.parametrize("path", EVERY, ids=name_of)
+def test_our_own_files_are_referred_to_at_the_running_commit(path):
+    for reference, _ in uses(path):
+        if own_file(reference) is None:
+            continue
+        assert own_file(reference).is_file(), f"{reference} leads nowhere"
+        if path in EXAMPLES:
+            assert reference.startswith(f"{OWN}/.github/workflows/")
+            assert reference.endswith("@v1")
+        else:
+            assert re.fullmatch(r"\$/[\w./-]+|\./", reference), reference
+
+
+def test_each_action_of_others_is_used_in_one_version():
+    versions = {}
+    for path in EVERY:
+        for reference, _ in uses(path):
+            if own_file(reference) is None:
+                name, _, commit = reference.partition("@")
+                versions.setdefault(name, set()).add(commit)
+    assert {name: commits for name, commits in versions.items() if len(commits) > 1} == {}
+
+
+@pytest.mark.parametrize("path", EVERY, ids=name_of)
+def test_what_is_given_is_what_is_declared(path):
+    for reference, given in uses(path):
+        target = own_file(reference)
+        if target is not None:
+            declared = declared_inputs(target)
+            required = {name for name, about in declared.items() if about.get("required") == "true"}
+            assert required <= set(given) <= set(declared), f"{reference} in {name_of(path)}"
+
+
+@pytest.mark.parametrize("path", SNIPPETS, ids=name_of)
+def test_snippets_of_the_pages_use_inputs_that_exist(path):
+    for snippet in snippets(path):
+        for part in parts_with_uses(snippet):
+            target = own_file(part["uses"])
+            if target is not None:
+                assert target.is_file(), part["uses"]
+                assert set(part.get("with", {})) <= set(declared_inputs(target)), part["uses"]
+
+
+def test_a_workflow_hands_the_action_every_input_the_two_share():
+    shared = {
+        "validate.yml": {"environment", "config-dir", "settings", "fail-on", "working-directory"},
+        "release.yml": set(load(ROOT / "action.yml")["inputs"]) - {"notes", "github-token"},
+    }
+    for name, expected in shared.items():
+        path = ROOT / ".github" / "workflows" / name
+        (given,) = [given for reference, given in uses(path) if reference == "$/action"]
+        assert set(given) - {"stages"} == expected - {"stages"}
+
+
+@pytest.mark.parametrize("path", EVERY, ids=name_of)
+def test_no_expression_stands_in_a_script(path):
+    for step in steps(path):
+        assert "${{" not in step.get("run", "")
+
+
+@pytest.mark.parametrize("path", [path for path in EVERY if path not in ACTIONS], ids=name_of)
+def test_a_script_is_one_line(path):
+    for step in steps(path):
+        assert step.get("run", "").strip().count("\n") == 0
+
+
+@pytest.mark.parametrize("path", ACTIONS, ids=name_of)
+def test_every_script_of_an_action_is_one_line_that_names_its_shell(path):
+    scripts = [step for step in steps(path) if "run" in step]
+    assert scripts
+    for step in scripts:
+        assert step["shell"] == "bash"
+        assert "\n" not in step["run"]
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, *EXAMPLES], ids=name_of)
+def test_no_workflow_grants_anything_but_by_job(path):
+    assert load(path)["permissions"] == {}
+    for name, job in jobs(path).items():
+        assert "permissions" in job, f"{name} does not say what it needs"
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, *EXAMPLES], ids=name_of)
+def test_every_permission_says_what_it_is_for(path):
+    text = path.read_text("utf-8")
+    for line in re.findall(r"^ +(?:[\w-]+): (?:read|write)\b.*$", text, re.MULTILINE):
+        assert re.search(r" # \w+ \w+", line), line
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, *EXAMPLES], ids=name_of)
+def test_every_job_that_runs_ends_by_a_deadline(path):
+    for name, job in jobs(path).items():
+        assert "uses" in job or int(job["timeout-minutes"]) <= 60, name
+
+
+@pytest.mark.parametrize("path", EVERY, ids=name_of)
+def test_no_checkout_leaves_its_token_behind(path):
+    for reference, given in uses(path):
+        if reference.startswith("actions/checkout@"):
+            assert given["persist-credentials"] == "false"
+
+
+def permissions_of(path):
+    """What the jobs of a reusable workflow ask for, all together."""
+    needed = {}
+    for job in jobs(path).values():
+        for name, level in job["permissions"].items():
+            needed[name] = max(level, needed.get(name, ""))  # "read" < "write"
+    return needed
+
+
+@pytest.mark.parametrize(
+    ("name", "needed"),
+    [
+        ("validate.yml", {"contents": "read"}),
+        ("comment.yml", {"pull-requests": "write"}),
+        ("release.yml", {"contents": "write", "packages": "write", "id-token": "write"}),
+    ],
+)
+def test_a_reusable_workflow_asks_for_no_more_than_documented(name, needed):
+    assert permissions_of(ROOT / ".github" / "workflows" / name) == needed
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, *EXAMPLES], ids=name_of)
+def test_a_caller_grants_what_the_called_workflow_asks_for(path):
+    """GitHub refuses to start the run otherwise, and says no more than "startup failure"."""
+    for name, job in jobs(path).items():
+        target = own_file(job.get("uses", ""))
+        if target is not None:
+            needed = permissions_of(target)
+            granted = job["permissions"]
+            missing = {each for each, level in needed.items() if granted.get(each, "") < level}
+            assert not missing, f"{name} in {name_of(path)} does not grant {missing}"
+
+
+def test_the_job_that_builds_cannot_write_to_the_repository():
+    release = jobs(ROOT / ".github" / "workflows" / "release.yml")["release"]
+    assert release["permissions"]["contents"] == "read"
+
+
+def test_releases_wait_for_each_other_by_environment_and_are_never_cancelled():
+    release = jobs(ROOT / ".github" / "workflows" / "release.yml")["release"]
+    assert "${{ matrix.environment }}" in release["concurrency"]["group"]
+    assert release["concurrency"]["cancel-in-progress"] == "false"
+    assert release["environment"]["name"] == "${{ matrix.environment }}"
+    assert release["needs"] == "environments"
