@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
+from tests.repositories import Repository
 
 from mlops_config.contract.validation import validate
 from mlops_config.kinds import Kind
 from mlops_config.release.changes import FileChange
 from mlops_config.release.plan import PlannedFile, plan_against
 from mlops_config.settings import Settings
-from tests.repositories import Repository
 
 
 @pytest.fixture
