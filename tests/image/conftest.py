@@ -3,11 +3,13 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import docker
 import pytest
-from tests.image.making import output_of
+from docker.errors import APIError
+from tests.image.making import OWN, output_of, traces
 from tests.services import unavailable
 from tests.services.registry import Registry, password_auth, running_registry
 
@@ -31,6 +33,20 @@ def locked_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regist
     folder = tmp_path_factory.mktemp("locked-registry")
     with running_registry(folder, auth=password_auth(folder)) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def no_images_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Removes what a test built, the nameless images of the classic builder too."""
+    OWN.clear()
+    client: docker.DockerClient | None = None
+    if "engine" in request.fixturenames:
+        client = request.getfixturevalue("engine")
+    yield
+    for bundle in OWN if client else ():
+        for image in traces(client, bundle):
+            with suppress(APIError):
+                client.images.remove(image, force=True)
 
 
 @pytest.fixture(scope="session")

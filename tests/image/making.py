@@ -6,8 +6,12 @@ import subprocess
 import tarfile
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import docker
+from docker.errors import NotFound
 
 from mlops_config.bundle.bundle import Bundle, sha256_of
 from mlops_config.image.interface import ImageSpec
@@ -28,9 +32,27 @@ def a_bundle(environment: str = "prod", project: str = "fares") -> Bundle:
     return Bundle.of(project, "fare", environment, {kind: text.encode() for kind, text in data.items()})
 
 
+OWN: list[Bundle] = []
+"""Bundles made by :func:`own_bundle` in the test that runs."""
+
+
 def own_bundle(environment: str = "prod") -> Bundle:
     """A bundle nobody else has, so that its traces in an engine can be told from those of other tests."""
-    return a_bundle(environment, f"p{uuid.uuid4().hex[:12]}")
+    OWN.append(a_bundle(environment, f"p{uuid.uuid4().hex[:12]}"))
+    return OWN[-1]
+
+
+def traces(engine: docker.DockerClient, bundle: Bundle) -> list[str]:
+    """IDs of all images in the engine, nameless ones too, that carry the bundle's project or digest."""
+    found = []
+    for image in engine.api.images(all=True, quiet=True):
+        # Another test may have removed it since it was listed.
+        with suppress(NotFound):
+            config = engine.api.inspect_image(image)["Config"]
+            told = [*(config.get("Labels") or {}).values(), *(config.get("Env") or [])]
+            if any(bundle.project == item or bundle.digest in item for item in told):
+                found.append(image)
+    return found
 
 
 def a_spec(bundle: Bundle, repository: str = "fares", **changes: Any) -> ImageSpec:

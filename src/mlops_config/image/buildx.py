@@ -5,10 +5,13 @@ import shutil
 import subprocess
 import tempfile
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from mlops_config.bundle.bundle import Bundle
 from mlops_config.image.connection import Engine, engine_failure
+from mlops_config.image.context import build_context
 from mlops_config.image.interface import Progress
 
 LOG_LINES = 20
@@ -22,13 +25,17 @@ _STOP_SECONDS = 10
 class BuildRequest:
     """One build, whichever program carries it out."""
 
-    context: bytes
-    """A tar with a ``Dockerfile`` at its top."""
+    bundle: Bundle
+    dockerfile: bytes
     tag: str
     arguments: Mapping[str, str]
     labels: Mapping[str, str]
     platform: str | None
     """``None``: the engine's own."""
+
+    def context(self, more: bytes = b"") -> bytes:
+        """The build context, ``more`` put at the end of its Dockerfile."""
+        return build_context(self.bundle, self.dockerfile + more)
 
 
 def find_buildx() -> str | None:
@@ -49,8 +56,11 @@ def find_buildx() -> str | None:
     return program if answer.returncode == 0 else None
 
 
-def build_with_buildx(program: str, engine: Engine, request: BuildRequest, progress: Progress) -> None:
-    """Leaves the image in the engine under ``request.tag``.
+@contextmanager
+def built_by_buildx(
+    program: str, engine: Engine, request: BuildRequest, progress: Progress
+) -> Iterator[None]:
+    """Inside, the engine has the image under ``request.tag``.
 
     The builder is the engine itself, never a container's: only so are local base images seen, and the image
     needs no second copy.
@@ -68,7 +78,7 @@ def build_with_buildx(program: str, engine: Engine, request: BuildRequest, progr
     environment = {**os.environ, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
     log: deque[str] = deque(maxlen=LOG_LINES)
     with tempfile.TemporaryFile() as context:
-        context.write(request.context)
+        context.write(request.context())
         context.seek(0)
         process = subprocess.Popen(  # noqa: S603 - a list, no shell
             [*command, "-"],
@@ -92,6 +102,7 @@ def build_with_buildx(program: str, engine: Engine, request: BuildRequest, progr
         _stop(process)
     if code != 0:
         raise engine_failure("docker buildx build", f"exit code {code}", list(log))
+    yield
 
 
 def _stop(process: "subprocess.Popen[str]") -> None:

@@ -4,32 +4,38 @@ import io
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
+from mlops_config.errors import ServiceError
 from mlops_config.image.buildx import LOG_LINES, BuildRequest
-from mlops_config.image.connection import Engine, engine_errors, engine_failure
+from mlops_config.image.connection import Engine, engine_failure
 from mlops_config.image.interface import Progress
 
 _STEP = re.compile(r"Step \d+/\d+ : (?P<instruction>\w+)")
+_PLAIN = re.compile(r"[\w./-]+=[\w ./:@+,=()-]*", re.ASCII)
+"""A label without quote, backslash, dollar or line end: a Dockerfile reads it as nothing but itself."""
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _IMAGE = re.compile(r"---> (?P<id>[0-9a-f]{12})")
 
 
-def build_with_engine(engine: Engine, request: BuildRequest, progress: Progress) -> None:
-    """Leaves the image in the engine under ``request.tag``; a build that fails leaves nothing.
+@contextmanager
+def built_by_engine(engine: Engine, request: BuildRequest, progress: Progress) -> Iterator[None]:
+    """Inside, the engine has the image under ``request.tag``; a failure before or inside leaves nothing.
 
     Raises:
         ServiceError: the build failed; the message holds the end of its log.
     """
     steps = _Steps()
-    done = False
+    context, labels = _labelled(request)
     try:
-        with engine_errors("docker build"):
+        with engine.calls("docker build"):
             events: Iterator[Mapping[str, Any]] = engine.client.api.build(
-                fileobj=io.BytesIO(request.context),
+                fileobj=io.BytesIO(context),
                 custom_context=True,
                 tag=request.tag,
                 buildargs=dict(request.arguments),
-                labels=dict(request.labels),
+                labels=labels,
                 platform=request.platform,
                 rm=True,
                 forcerm=True,
@@ -37,10 +43,26 @@ def build_with_engine(engine: Engine, request: BuildRequest, progress: Progress)
             )
             for event in events:
                 _follow(event, steps, progress)
-        done = True
-    finally:
-        if not done:
-            _remove(engine, steps.made)
+        yield
+    except BaseException:
+        # What failed is on its way up: an engine that went away meanwhile must not hide it.
+        for image in reversed(steps.made):
+            with suppress(ServiceError), engine.calls(f"removing {image}"):
+                engine.client.api.remove_image(image, noprune=True)
+        raise
+
+
+def _labelled(request: BuildRequest) -> tuple[bytes, dict[str, str]]:
+    """The context with the labels in one instruction, and those that need the builder's own way.
+
+    That way costs a step and an image for each label. A plain value means the same in a Dockerfile.
+    """
+    plain = {key: value for key, value in request.labels.items() if _PLAIN.fullmatch(f"{key}={value}")}
+    if not plain:
+        return request.context(), dict(request.labels)
+    instruction = "LABEL " + " ".join(f'{key}="{value}"' for key, value in sorted(plain.items()))
+    others = {key: value for key, value in request.labels.items() if key not in plain}
+    return request.context(f"\n{instruction}\n".encode()), others
 
 
 class _Steps:
@@ -53,9 +75,11 @@ class _Steps:
         self._instruction = ""
         self._cached = False
 
-    def add(self, line: str) -> None:
-        """Takes one line of the log."""
-        self.log.append(line)
+    def add(self, line: str, progress: Progress) -> None:
+        """Takes one line of the log and shows it, unless it is the builder's bookkeeping."""
+        if not line.startswith(("--->", "Removing intermediate container")):
+            self.log.append(line)
+            progress(line)
         step = _STEP.match(line)
         if step:
             self._instruction, self._cached = step["instruction"].upper(), False
@@ -71,19 +95,5 @@ def _follow(event: Mapping[str, Any], steps: _Steps, progress: Progress) -> None
     if wrong:
         raise engine_failure("docker build", str(wrong), list(steps.log))
     for line in str(event.get("stream") or event.get("status") or "").splitlines():
-        if step := line.strip():
-            steps.add(step)
-            if not step.startswith(("--->", "Removing intermediate container")):
-                progress(step)
-
-
-def _remove(engine: Engine, images: list[str]) -> None:
-    from docker.errors import DockerException
-    from requests.exceptions import RequestException
-
-    for image in reversed(images):
-        try:
-            engine.client.api.remove_image(image, noprune=True)
-        except (DockerException, RequestException):
-            # Gone already, or the engine went away: the failure to report is the one on its way.
-            continue
+        if step := _COLOR.sub("", line).strip():
+            steps.add(step, progress)

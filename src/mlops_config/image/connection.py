@@ -31,6 +31,35 @@ class Engine:
     platform: str
     """What it runs, such as ``linux/amd64``."""
 
+    @contextmanager
+    def calls(self, doing: str) -> Iterator[None]:
+        """Around calls of the SDK: its errors become :class:`ServiceError`, and nothing stays open.
+
+        An answer left half read is closed on the way out, so an engine stops a build or push whose caller
+        was stopped; the SDK itself would leave that to the garbage collector.
+        """
+        answers: list[Any] = []
+
+        def remember(answer: Any, **_: Any) -> None:
+            answers.append(answer)
+
+        hooks = self.client.api.hooks["response"]
+        hooks.append(remember)
+        try:
+            with _engine_errors(doing):
+                yield
+        finally:
+            hooks.remove(remember)
+            for answer in answers:
+                answer.close()
+
+    def __enter__(self) -> "Engine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes the connections kept for the next call, which opens new ones."""
+        self.client.close()
+
 
 class NoEngineError(Exception):
     """No engine answers; the message says why, in one line."""
@@ -64,7 +93,7 @@ def find_engine() -> Engine:
 
 
 @contextmanager
-def engine_errors(doing: str) -> Iterator[None]:
+def _engine_errors(doing: str) -> Iterator[None]:
     """Turns what the docker SDK raises into a :class:`ServiceError` that says what was being done."""
     from docker.errors import APIError, DockerException
     from requests.exceptions import RequestException

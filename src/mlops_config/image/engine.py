@@ -2,26 +2,25 @@
 
 import re
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from mlops_config.bundle.bundle import sha256_of
 from mlops_config.errors import IntegrityError, MlopsConfigError, ServiceError, UsageError
 from mlops_config.image.archive import open_archive
-from mlops_config.image.buildx import BuildRequest, build_with_buildx, find_buildx
-from mlops_config.image.classic import build_with_engine
+from mlops_config.image.buildx import BuildRequest, built_by_buildx, find_buildx
+from mlops_config.image.classic import built_by_engine
 from mlops_config.image.connection import (
     Engine,
     NoEngineError,
-    engine_errors,
     engine_failure,
     find_engine,
 )
-from mlops_config.image.context import build_arguments, build_context, dockerfile_of
+from mlops_config.image.context import build_arguments, dockerfile_of
 from mlops_config.image.interface import SCRATCH, ImageBuilder, ImageSpec, Progress
-from mlops_config.image.labels import DOCKERFILE_LABEL, PREFIX, base_labels, config_labels
+from mlops_config.image.labels import BASE_PREFIX, DOCKERFILE_LABEL, PREFIX, base_labels, config_labels
 from mlops_config.image.oci import platform_of, split_layout
 from mlops_config.image.opened import OpenedImage, prove
 from mlops_config.registry.credentials import find_credentials
@@ -66,6 +65,25 @@ class EngineBuilder(ImageBuilder):
 
         Until it has proven right, the new image has no name that anybody uses.
         """
+        with self.engine:
+            return self._build(spec, progress)
+
+    def push(self, record: ImageRecord, progress: Progress) -> ImageRecord:
+        """See :meth:`ImageBuilder.push`; which tags may be taken is settled by :func:`plan_push`."""
+        with self.engine:
+            return self._push(record, progress)
+
+    def open(self, reference: str, progress: Progress) -> OpenedImage:
+        """The image by that name or ID, pulled if the engine has none, with all its layers looked through.
+
+        Raises:
+            ServiceError: there is no such image, or the engine failed.
+            IntegrityError: what the engine hands out is not an image.
+        """
+        with self.engine:
+            return self._open(reference, progress)
+
+    def _build(self, spec: ImageSpec, progress: Progress) -> ImageRecord:
         buildx = find_buildx()
         platform = self._platform(spec, buildx)
         dockerfile = dockerfile_of(spec.dockerfile)
@@ -80,18 +98,21 @@ class EngineBuilder(ImageBuilder):
         if opened is None:
             with self._names(base) as (tag, base_name):
                 request = BuildRequest(
-                    build_context(spec.bundle, dockerfile),
+                    spec.bundle,
+                    dockerfile,
                     tag,
                     build_arguments(spec.bundle, base_name),
                     labels,
                     platform,
                 )
-                if buildx:
-                    build_with_buildx(buildx, self.engine, request, progress)
-                else:
-                    build_with_engine(self.engine, request, progress)
-                opened = self._proven(tag, spec, base, labels, progress)
-                self._tag(tag, spec.repository, spec.tags)
+                building = (
+                    built_by_buildx(buildx, self.engine, request, progress)
+                    if buildx
+                    else built_by_engine(self.engine, request, progress)
+                )
+                with building:
+                    opened = self._proven(tag, spec, base, labels, progress)
+                    self._tag(tag, spec.repository, spec.tags)
         return ImageRecord(
             repository=spec.repository,
             tags=spec.tags,
@@ -102,8 +123,7 @@ class EngineBuilder(ImageBuilder):
             pushed=False,
         )
 
-    def push(self, record: ImageRecord, progress: Progress) -> ImageRecord:
-        """See :meth:`ImageBuilder.push`; which tags may be taken is settled by :func:`plan_push`."""
+    def _push(self, record: ImageRecord, progress: Progress) -> ImageRecord:
         from mlops_config.image.publication import Local, adopt, plan_push, read_back
         from mlops_config.registry.client import RegistryClient
 
@@ -120,30 +140,24 @@ class EngineBuilder(ImageBuilder):
                 client,
                 record,
                 plan,
-                opened_local=lambda: self.open(name, progress),
-                opened_remote=lambda reference: self.open(reference, progress),
+                opened_local=lambda: self._open(name, progress),
+                opened_remote=lambda reference: self._open(reference, progress),
                 progress=progress,
             )
             if adopted.config_digest != record.config_digest:
                 self._tag(f"{record.repository}@{adopted.digest}", record.repository, record.tags)
             return adopted
-        said = {self._push(record.repository, tag, progress) for tag in plan.tags}
+        said = {self._push_tag(record.repository, tag, progress) for tag in plan.tags}
         if len(said) > 1:
             raise IntegrityError(f"the tags of {record.repository} got different digests: {said}")
         progress("reading the digest back")
         digest = read_back(client, record, platform, next(iter(said), None))
         return record.model_copy(update={"digest": digest, "pushed": True})
 
-    def open(self, reference: str, progress: Progress) -> OpenedImage:
-        """The image by that name or ID, pulled if the engine has none, with all its layers looked through.
-
-        Raises:
-            ServiceError: there is no such image, or the engine failed.
-            IntegrityError: what the engine hands out is not an image.
-        """
+    def _open(self, reference: str, progress: Progress) -> OpenedImage:
         found = self._inspect(reference) or self._pull(reference, None, progress)
         progress(f"opening the image ({(found.get('Size') or 0) / 1e6:.1f} MB)")
-        with engine_errors(f"opening the image {reference}"):
+        with self.engine.calls(f"opening the image {reference}"):
             return open_archive(self._api.get_image(reference), reference)
 
     def _platform(self, spec: ImageSpec, buildx: str | None) -> str | None:
@@ -202,7 +216,7 @@ class EngineBuilder(ImageBuilder):
             if found is None or not _suits(found, platform or self.engine.platform):
                 continue
             theirs = found["Config"].get("Labels") or {}
-            ours = {key for key in theirs if key.startswith(PREFIX)}
+            ours = {key for key in theirs if key.startswith((PREFIX, BASE_PREFIX))}
             if labels.items() <= theirs.items() and ours <= set(labels):
                 try:
                     opened = self._proven(name, spec, base, labels, progress)
@@ -222,7 +236,7 @@ class EngineBuilder(ImageBuilder):
         labels: Mapping[str, str],
         progress: Progress,
     ) -> OpenedImage:
-        opened = self.open(name, progress)
+        opened = self._open(name, progress)
         diff_ids = base.diff_ids if base else ()
         prove(opened, spec.bundle, labels=labels, base_diff_ids=diff_ids, environments=spec.environments)
         return opened
@@ -237,7 +251,7 @@ class EngineBuilder(ImageBuilder):
         token = uuid.uuid4().hex[:12]
         tag, base_tag = f"{BUILD_NAME}:{token}", f"{BUILD_NAME}:{token}-base"
         if base:
-            with engine_errors("naming the base image"):
+            with self.engine.calls("naming the base image"):
                 self._api.tag(base.image_id, BUILD_NAME, f"{token}-base")
         try:
             yield tag, base_tag if base else SCRATCH
@@ -247,18 +261,18 @@ class EngineBuilder(ImageBuilder):
                 self._untag(base_tag)
 
     def _tag(self, image: str, repository: str, tags: tuple[str, ...]) -> None:
-        with engine_errors(f"tagging {repository}"):
+        with self.engine.calls(f"tagging {repository}"):
             for tag in tags:
                 self._api.tag(image, repository, tag)
 
     def _untag(self, name: str) -> None:
-        with suppress(MlopsConfigError), engine_errors(f"removing the name {name}"):
+        with suppress(MlopsConfigError), self.engine.calls(f"removing the name {name}"):
             self._api.remove_image(name)
 
     def _inspect(self, name: str) -> dict[str, Any] | None:
         from docker.errors import NotFound
 
-        with engine_errors(f"looking for {name}"):
+        with self.engine.calls(f"looking for {name}"):
             try:
                 found: dict[str, Any] = self._api.inspect_image(name)
             except NotFound:
@@ -285,16 +299,17 @@ class EngineBuilder(ImageBuilder):
             ),
         )
         ready: set[str] = set()
-        for event in events:
-            if event.get("status") == "Pull complete":
-                ready.add(str(event.get("id")))
-                progress(f"pulling {name}: {len(ready)} layers ready")
+        with closing(events):
+            for event in events:
+                if event.get("status") == "Pull complete":
+                    ready.add(str(event.get("id")))
+                    progress(f"pulling {name}: {len(ready)} layers ready")
         found = self._inspect(name)
         if found is None:
             raise ServiceError(f"{name} was pulled, but the engine does not have it")
         return found
 
-    def _push(self, repository: str, tag: str, progress: Progress) -> str | None:
+    def _push_tag(self, repository: str, tag: str, progress: Progress) -> str | None:
         """Pushes one tag and returns the digest the engine says it has now."""
         progress(f"pushing {repository}:{tag}")
         registry = Reference.parse(repository).registry
@@ -306,20 +321,21 @@ class EngineBuilder(ImageBuilder):
             ),
         )
         said, layers, ready = None, set(), set()
-        for event in events:
-            if layer := event.get("id"):
-                layers.add(layer)
-                status = str(event.get("status"))
-                if layer not in ready and status.startswith(("Pushed", "Layer already", "Mounted")):
-                    ready.add(layer)
-                    progress(f"pushing {repository}:{tag}: {len(ready)} of {len(layers)} layers there")
-            said = (event.get("aux") or {}).get("Digest") or said
+        with closing(events):
+            for event in events:
+                if layer := event.get("id"):
+                    layers.add(layer)
+                    there = str(event.get("status")).startswith(("Pushed", "Layer already", "Mounted"))
+                    if there and layer not in ready:
+                        ready.add(layer)
+                        progress(f"pushing {repository}:{tag}: {len(ready)} of {len(layers)} layers there")
+                said = (event.get("aux") or {}).get("Digest") or said
         return said
 
-    def _stream(self, doing: str, hint: str, start: Any) -> Iterator[dict[str, Any]]:
+    def _stream(self, doing: str, hint: str, start: Any) -> Generator[dict[str, Any]]:
         """The events of a pull or push; an error among them is raised."""
         try:
-            with engine_errors(doing):
+            with self.engine.calls(doing):
                 for event in start():
                     if "error" in event:
                         raise engine_failure(doing, str(event["error"]))

@@ -18,8 +18,9 @@ DIRTY_LABEL = f"{PREFIX}dirty"
 # https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md
 OCI_PREFIX = "org.opencontainers.image."
 CREATED_LABEL = f"{OCI_PREFIX}created"
-BASE_NAME_LABEL = f"{OCI_PREFIX}base.name"
-BASE_DIGEST_LABEL = f"{OCI_PREFIX}base.digest"
+BASE_PREFIX = f"{OCI_PREFIX}base."
+BASE_NAME_LABEL = f"{BASE_PREFIX}name"
+BASE_DIGEST_LABEL = f"{BASE_PREFIX}digest"
 
 
 def environment_variables(bundle: Bundle) -> dict[str, str]:
