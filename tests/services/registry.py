@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.services import unavailable
+from tests.services.certificates import Certificate
 from tests.services.processes import free_port, until_listening
 
 USER = "ada"
@@ -31,8 +32,13 @@ class Registry:
 
 
 @contextmanager
-def running_registry(folder: Path, *, auth: str = "") -> Iterator[Registry]:
-    """A registry that keeps everything under ``folder``; ``auth`` is the YAML of its ``auth`` section."""
+def running_registry(
+    folder: Path, *, auth: str = "", certificate: Certificate | None = None
+) -> Iterator[Registry]:
+    """A registry that keeps everything under ``folder``, with TLS when it gets a certificate.
+
+    ``auth`` is the YAML of its ``auth`` section.
+    """
     program = shutil.which("docker-registry") or shutil.which("registry")
     if program is None:
         unavailable("no docker-registry on PATH (Debian: apt-get install docker-registry)")
@@ -40,11 +46,13 @@ def running_registry(folder: Path, *, auth: str = "") -> Iterator[Registry]:
     port = free_port()
     data = folder / "data"
     settings = folder / "registry.yml"
+    files = f"certificate: '{certificate.certificate}', key: '{certificate.key}'" if certificate else ""
+    tls = f", tls: {{{files}}}" if certificate else ""
     settings.write_text(
         "version: 0.1\n"
         "log: {level: warn, accesslog: {disabled: true}}\n"
         f"storage: {{filesystem: {{rootdirectory: '{data}'}}, delete: {{enabled: true}}}}\n"
-        f"http: {{addr: '127.0.0.1:{port}'}}\n" + auth
+        f"http: {{addr: '127.0.0.1:{port}'{tls}}}\n" + auth
     )
     with (folder / "registry.log").open("wb") as log:
         process = subprocess.Popen([program, "serve", str(settings)], stdout=log, stderr=log)

@@ -11,7 +11,8 @@ from urllib.parse import urlencode, urlsplit
 import requests
 
 from mlops_config.errors import ServiceError
-from mlops_config.http import HttpClient, answer_excerpt
+from mlops_config.http import HttpClient
+from mlops_config.registry.answers import explanation
 from mlops_config.registry.credentials import Credentials
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110's word for a run of letters
@@ -80,8 +81,10 @@ class Authorizer:
         value, expires = self._headers.get(actions, ("", 0.0))
         return value if value and time.monotonic() < expires else None
 
-    def answer(self, response: requests.Response, actions: str, *, refused: str | None) -> str:
+    def answer(self, response: requests.Response, actions: str, *, refused: str | None, doing: str) -> str:
         """The header that answers the challenge in a 401 ``response``; ``refused`` is the one it was for.
+
+        ``doing`` names the work for the message.
 
         Raises:
             ServiceError: there are no credentials to show, or the registry refuses the ones there are.
@@ -94,34 +97,36 @@ class Authorizer:
                 f" (WWW-Authenticate: {response.headers.get('WWW-Authenticate', 'absent')})"
             )
         if challenge.scheme == "basic":
-            value, lifetime = self._basic(refused, response), float("inf")
+            value, lifetime = self._basic(refused, response, doing), float("inf")
         else:
-            value, lifetime = self._bearer(challenge, actions)
+            value, lifetime = self._bearer(challenge, actions, doing)
         self._headers[actions] = value, time.monotonic() + lifetime
         return value
 
-    def refusal(self, what: str, response: requests.Response) -> ServiceError:
+    def refusal(self, doing: str, response: requests.Response) -> ServiceError:
         """The error that says whose credentials were refused, for what, and where they came from."""
-        said = answer_excerpt(response)
+        said = explanation(response)
         found = self.credentials
         hint = f"Run: docker login {self._registry}"
         if found.anonymous:
-            text = f"{self._registry} wants credentials {what}, and none were found in {found.source}{said}"
+            text = (
+                f"{doing} failed: {self._registry} wants credentials; none were found in {found.source}{said}"
+            )
             return ServiceError(text, hint=hint)
         who = f"of user {found.username!r} " if found.username else ""
-        text = f"{self._registry} refuses the credentials {who}from {found.source} {what}{said}"
+        text = f"{doing} failed: {self._registry} refuses the credentials {who}from {found.source}{said}"
         return ServiceError(text, hint=f"{hint} (or give that user the permission).")
 
-    def _basic(self, refused: str | None, response: requests.Response) -> str:
+    def _basic(self, refused: str | None, response: requests.Response, doing: str) -> str:
         found = self.credentials
         if found.anonymous or not found.password:
-            raise self.refusal(f"for {self._repository}", response)
+            raise self.refusal(doing, response)
         value = _basic_header(found)
         if value == refused:
-            raise self.refusal(f"for {self._repository}", response)
+            raise self.refusal(doing, response)
         return value
 
-    def _bearer(self, challenge: Challenge, actions: str) -> tuple[str, float]:
+    def _bearer(self, challenge: Challenge, actions: str, doing: str) -> tuple[str, float]:
         found = self.credentials
         if found.registry_token:
             return f"Bearer {found.registry_token}", float("inf")
@@ -130,7 +135,7 @@ class Authorizer:
         asked = {"scope": f"repository:{self._repository}:{actions}"}
         if challenge.parameters.get("service"):
             asked["service"] = challenge.parameters["service"]
-        doing = f"logging in to {self._registry} at {urlsplit(realm).netloc}"
+        asking = f"logging in to {self._registry} at {urlsplit(realm).netloc}"
         if found.identity_token:
             form = {
                 **asked,
@@ -141,14 +146,14 @@ class Authorizer:
             headers = {"Content-Type": "application/x-www-form-urlencoded"}
             body = urlencode(form).encode()
             response = self._http.request(
-                "POST", realm, doing=doing, headers=headers, body=body, repeatable=True
+                "POST", realm, doing=asking, headers=headers, body=body, repeatable=True
             )
         else:
             headers = {"Authorization": _basic_header(found)} if found.password else {}
-            response = self._http.request("GET", realm, doing=doing, headers=headers, params=asked)
+            response = self._http.request("GET", realm, doing=asking, headers=headers, params=asked)
         if response.status_code in {400, 401, 403}:
-            raise self.refusal(f"to {actions.replace(',', ' and ')} {self._repository}", response)
-        return self._read_token(response, doing)
+            raise self.refusal(doing, response)
+        return self._read_token(response, asking)
 
     def _read_token(self, response: requests.Response, doing: str) -> tuple[str, float]:
         try:

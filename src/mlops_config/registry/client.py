@@ -12,7 +12,8 @@ import requests
 
 from mlops_config.bundle.bundle import sha256_of
 from mlops_config.errors import IntegrityError, ServiceError
-from mlops_config.http import Body, HttpClient, Sink, answer_excerpt
+from mlops_config.http import Body, HttpClient, Sink
+from mlops_config.registry.answers import codes_of, words_of
 from mlops_config.registry.auth import Authorizer, is_loopback
 from mlops_config.registry.content import MANIFEST_TYPES, OCI_INDEX, Descriptor, Manifest
 from mlops_config.registry.credentials import Credentials, find_credentials
@@ -107,9 +108,9 @@ class RegistryClient:
         def once() -> requests.Response:
             send = self._http.send
             answer = self._call(send, "PUT", url, _PUSH, doing=doing, headers=headers, body=manifest.data)
-            if "MANIFEST_BLOB_UNKNOWN" in _codes(answer):
+            if "MANIFEST_BLOB_UNKNOWN" in codes_of(answer):
                 # Blobs just uploaded, by us or by another writer this moment, may not be seen at once.
-                raise TemporaryError(f"{self.reference.registry} answered {_said(answer)}")
+                raise TemporaryError(f"{self.reference.registry} answered {words_of(answer)}")
             return answer
 
         response = self._http.retries.run(once, doing=doing)
@@ -200,8 +201,8 @@ class RegistryClient:
         done = self._call(send, "PUT", url, _PUSH, doing=doing, headers=headers, body=body)
         if done.status_code == requests.codes.created:
             return
-        if _codes(done) & _UPLOAD_BROKEN or done.status_code == 416:
-            raise TemporaryError(f"the upload broke off: {_said(done)}")
+        if codes_of(done) & _UPLOAD_BROKEN or done.status_code == 416:
+            raise TemporaryError(f"the upload broke off: {words_of(done)}")
         raise self._failure(done, doing)
 
     def _list_under_fallback_tag(self, manifest: Manifest) -> None:
@@ -272,10 +273,10 @@ class RegistryClient:
         known = self._auth.header(actions)
         response = send(method, url, headers=headers | _authorization(known), **options)
         if response.status_code == requests.codes.unauthorized:
-            fresh = self._auth.answer(response, actions, refused=known)
+            fresh = self._auth.answer(response, actions, refused=known, doing=doing)
             response = send(method, url, headers=headers | _authorization(fresh), **options)
         if response.status_code in {requests.codes.unauthorized, requests.codes.forbidden}:
-            raise self._auth.refusal(f"for {doing}", response)
+            raise self._auth.refusal(doing, response)
         return response
 
     def _same_scheme(self, url: str) -> str:
@@ -288,14 +289,14 @@ class RegistryClient:
             raise IntegrityError(f"{self._shown(reference)} is not what its digest says: received {digest}")
 
     def _failure(self, response: requests.Response, doing: str) -> ServiceError:
-        codes = _codes(response)
+        codes = codes_of(response)
         hint = None
         if "NAME_UNKNOWN" in codes or (response.status_code == 404 and response.request.method == "POST"):
             hint = f"Create the repository {self.reference.name} first: this registry does not on its own."
         elif "TAG_INVALID" in codes or "immutable" in response.text.lower():
             hint = "This registry does not let the tag move: exclude it from its immutable tags."
         return ServiceError(
-            f"{doing} failed: {self.reference.registry} answered {_said(response)}", hint=hint
+            f"{doing} failed: {self.reference.registry} answered {words_of(response)}", hint=hint
         )
 
     def _shown(self, reference: str) -> str:
@@ -320,24 +321,3 @@ def _media_type(response: requests.Response) -> str:
 
 def _authorization(value: str | None) -> dict[str, str]:
     return {"Authorization": value} if value else {}
-
-
-def _errors(response: requests.Response) -> list[dict[str, Any]]:
-    """The registry's own account of what went wrong (distribution specification, "Error Codes")."""
-    try:
-        errors = response.json()["errors"]
-    except (ValueError, KeyError, TypeError):
-        return []
-    return [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
-
-
-def _codes(response: requests.Response) -> set[str]:
-    return {str(error.get("code")) for error in _errors(response)}
-
-
-def _said(response: requests.Response) -> str:
-    """Status and the registry's words."""
-    words = "; ".join(f"{error.get('code')}: {error.get('message')}" for error in _errors(response))
-    return f"{response.status_code} {response.reason}" + (
-        f" ({words})" if words else answer_excerpt(response)
-    )
