@@ -8,6 +8,7 @@ from mlops_config.bundle.archive import to_tar
 from mlops_config.bundle.bundle import Bundle
 from mlops_config.console import Console
 from mlops_config.contract.validation import EnvironmentConfigs, Validation, validate
+from mlops_config.contract.validators import Validators
 from mlops_config.errors import FindingsError, IntegrityError, UsageError
 from mlops_config.files import make_output_folder, write_atomically
 from mlops_config.findings import Severity
@@ -50,6 +51,7 @@ class Options:
     repository: str | None = None
     actor: str | None = None
     run_url: str | None = None
+    server_url: str = "https://github.com"
     image_repository: str | None = None
     base_image: str | None = None
     dockerfile: Path | None = None
@@ -122,7 +124,7 @@ def run(options: Options, settings: Settings, console: Console) -> RunResult:
         log.done(f"{draft.environment} {draft.config_digest}")
     standing = _standing(draft, options, settings, output) if Stage.PUBLISH in options.stages else None
     if options.dry_run:
-        return _rehearsed(draft, validation, standing, folder, console)
+        return _rehearsed(draft, validation, standing, options, settings, folder, console)
     if Stage.BUILD in options.stages:
         record, in_force = _built(draft, bundle, checkout, standing, options, settings, folder, console)
     else:
@@ -137,7 +139,7 @@ def run(options: Options, settings: Settings, console: Console) -> RunResult:
     notes = None
     if Stage.NOTES in options.stages:
         with console.stage("notes") as log:
-            notes = notes_of(record, validation.environment(record.environment))
+            notes = notes_of(record, validation, standing, options, settings)
             write_atomically(folder / NOTES_NAME, notes.encode())
             log.done(str(folder / NOTES_NAME))
     return RunResult(validation, record.environment, in_force is None, record, folder, notes)
@@ -260,20 +262,59 @@ def _built(
 
 
 def _published(record: ReleaseRecord, bundle: Bundle, standing: Standing, console: Console) -> ReleaseRecord:
-    previous = standing.released
-    if previous and previous.name != record.name:
-        follows = PreviousRelease(
-            name=previous.name, commit=previous.source.commit, config_digest=previous.config_digest
-        )
-        record = record.model_copy(update={"previous": follows})
     with console.stage("publish") as log:
-        record = publish(standing.earlier_run(record) or record, bundle, standing, log)
+        record = standing.earlier_run(record) or _following(record, standing)
+        record = publish(record, bundle, standing, log)
         log.done(", ".join(location.uri for location in record.bundles))
     return record
 
 
+def _following(record: ReleaseRecord, standing: Standing | None) -> ReleaseRecord:
+    """The record with the release it follows."""
+    released = standing.released if standing else None
+    if released is None or released.name == record.name:
+        return record
+    previous = PreviousRelease(
+        name=released.name, commit=released.source.commit, config_digest=released.config_digest
+    )
+    return record.model_copy(update={"previous": previous})
+
+
+def notes_of(
+    record: ReleaseRecord,
+    validation: Validation,
+    standing: Standing | None,
+    options: Options,
+    settings: Settings,
+) -> str:
+    """The release's notes as Markdown: what it is, what changed, and the thresholds now in force."""
+    from mlops_config.release.history import compare_with_previous, meanings_of
+    from mlops_config.release.notes import render_notes
+    from mlops_config.release.thresholds import thresholds
+    from mlops_config.store import open_store
+
+    stores = standing.stores if standing else [open_store(location.store) for location in record.bundles]
+    now = meanings_of(validation.environment(record.environment))
+    validators = Validators(settings.contracts, options.root, light=False)
+    comparison = compare_with_previous(record, now, stores, validators)
+    return render_notes(
+        record,
+        comparison.changes,
+        thresholds(now),
+        previous=comparison.previous,
+        not_compared=comparison.not_compared,
+        server_url=options.server_url,
+    )
+
+
 def _rehearsed(
-    draft: ReleaseRecord, validation: Validation, standing: Standing | None, folder: Path, console: Console
+    draft: ReleaseRecord,
+    validation: Validation,
+    standing: Standing | None,
+    options: Options,
+    settings: Settings,
+    folder: Path,
+    console: Console,
 ) -> RunResult:
     """What a run would do, without building or publishing anything."""
     released = standing.released if standing else None
@@ -286,5 +327,6 @@ def _rehearsed(
     else:
         places = ", ".join(store.uri for store in standing.stores) if standing else "no store"
         console.say(f"dry run: would build and publish {draft.environment} release {draft.name} to {places}")
-    notes = notes_of(draft, validation.environment(draft.environment))
+    draft = _following(draft, standing)
+    notes = notes_of(draft, validation, standing, options, settings)
     return RunResult(validation, draft.environment, not same, draft, folder, notes)

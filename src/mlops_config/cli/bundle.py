@@ -32,14 +32,14 @@ def run(arguments: argparse.Namespace) -> int:
     from mlops_config.cli.release import explained
     from mlops_config.console import TerminalConsole
     from mlops_config.files import write_atomically
-    from mlops_config.pipeline import Options, bundle_of, file_records, validated
+    from mlops_config.pipeline import Options, bundle_of, files_of, validated
 
     root, settings = tree_of(arguments)
     with explained():
         validation = validated(Options(root), settings, TerminalConsole(quiet=True))
     configs = validation.environment(arguments.environment)
     bundle = bundle_of(configs)
-    files = file_records(configs, bundle)
+    files = files_of(configs, bundle)
     if arguments.output:
         write_atomically(arguments.output, to_tar(bundle))
     if arguments.format == "json":

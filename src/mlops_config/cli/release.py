@@ -176,6 +176,7 @@ def _options(arguments: argparse.Namespace, root: Path, stages: tuple[str, ...])
         repository=context.repository if context else None,
         actor=context.actor if context else None,
         run_url=context.run_url if context else None,
+        server_url=context.server_url if context else "https://github.com",
         image_repository=given.get("image"),
         base_image=given.get("base_image"),
         dockerfile=given.get("dockerfile"),

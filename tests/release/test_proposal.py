@@ -8,7 +8,8 @@ from tests.repositories import Repository
 from mlops_config.contract.validation import validate
 from mlops_config.kinds import Kind
 from mlops_config.release.changes import FileChange
-from mlops_config.release.plan import PlannedFile, plan_against
+from mlops_config.release.plan import PlanRow
+from mlops_config.release.proposal import proposed_changes
 from mlops_config.settings import Settings
 
 
@@ -17,9 +18,9 @@ def repository(tmp_path: Path) -> Repository:
     return Repository(tmp_path / "repository")
 
 
-def plan(repository: Repository) -> dict[tuple[str, Kind], PlannedFile]:
+def plan(repository: Repository) -> dict[tuple[str, Kind], PlanRow]:
     validation = validate(repository.folder, Settings())
-    rows = plan_against(repository.folder, Settings(), validation, "HEAD")
+    rows = proposed_changes(repository.folder, Settings(), validation, "HEAD")
     return {(row.environment, row.kind): row for row in rows}
 
 
