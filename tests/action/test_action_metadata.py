@@ -34,8 +34,8 @@ def test_the_action_has_what_a_marketplace_shows():
 
 
 CONTRACT = {
-    "inputs": """stages environment config-dir settings image base-image dockerfile push platforms stores notes
-        fail-on dry-run github-token working-directory""",
+    "inputs": """stages environment config-dir settings image base-image dockerfile push platforms stores
+        notes fail-on dry-run github-token working-directory""",
     "outputs": """environment config-digest changed image image-digest bundle-uris release-record notes
         findings-errors findings-warnings""",
 }

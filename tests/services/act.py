@@ -79,7 +79,7 @@ class Run:
     def results(self) -> dict[str, str]:
         """How each job ended, by its name."""
         return {
-            event["job"].rpartition("/")[2]: event["jobResult"]
+            event["job"].rpartition("/")[2].strip(): event["jobResult"]
             for event in self.events
             if "jobResult" in event
         }
@@ -127,12 +127,18 @@ class Act:
         *,
         env: Mapping[str, str] | None = None,
         variables: Mapping[str, str] | None = None,
+        artifacts: Path | None = None,
         token: str = "job-token",  # noqa: S107 the stand-in of GitHub knows it
     ) -> Run:
-        """Runs ``workflow`` (its path in ``repository``) as ``event`` would."""
+        """Runs ``workflow`` (its path in ``repository``) as ``event`` would.
+
+        A job that fails inside a reusable workflow ends act's run, where GitHub goes on with the jobs whose
+        ``if`` says so. A test of those hands ``artifacts`` of the failed run to another one.
+        """
         scratch = self._folder / f"run-{len(list(self._folder.glob('run-*')))}"
-        artifacts = scratch / "artifacts"
-        artifacts.mkdir(parents=True)
+        artifacts = artifacts or scratch / "artifacts"
+        artifacts.mkdir(parents=True, exist_ok=True)
+        scratch.mkdir(exist_ok=True)
         event_file = scratch / "event.json"
         event_file.write_text(json.dumps(payload))
         settings = self.settings | {"TEST_ARTIFACTS": str(artifacts)} | dict(env or {})
@@ -213,7 +219,7 @@ def _fetched(requirements: str, kept: Path) -> dict[str, str]:
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def act(tmp_path_factory: pytest.TempPathFactory, action_wheels: Wheels) -> Act:
     """act, with the action's packages in the cache."""
     return Act(tmp_path_factory.mktemp("act"), action_wheels)
