@@ -86,7 +86,7 @@ _WORDINGS = (
         "", "<document start>", "something follows the document's end", "delete it, or the line with ..."
     ),
     _Wording(
-        "block node",
+        "",
         "node content",
         "no value can start with this character",
         "put the text in quotes, or delete the character",
@@ -96,42 +96,50 @@ _WORDINGS = (
 
 def syntax_finding(error: yaml.YAMLError, text: str, file: str) -> Finding:
     """The finding for what the parser raised while it read ``text``."""
-    mark, context_mark = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     conflict = _CONFLICT.search(text)
     if conflict:
         place = place_at(text, conflict.start(), file, length=len(conflict[0]))
         hint = "settle the conflict, and delete the lines that start with <<<<<<<, ======= and >>>>>>>"
         return finding("Y01", "a merge conflict was left in the file", place, hint=hint)
+    mark = getattr(error, "problem_mark", None)
     if mark is None:
         return finding("Y01", f"the file is not valid YAML: {error}", Place(file))
-    lines = text.split("\n")
-    line = lines[mark.line] if mark.line < len(lines) else ""
-    if "\t" in line[: len(line) - len(line.lstrip(" \t"))] or line[mark.column : mark.column + 1] == "\t":
-        place = Place(file, mark.line + 1, line.index("\t") + 1, mark.line + 1, line.index("\t") + 2)
+    lines = text.rstrip("\r\n").split("\n")
+    place = _place(mark, lines, file)
+    line = lines[place.line - 1]
+    before, rest = line[: place.column - 1], line[place.column - 1 :]
+    if "\t" in line[: len(line) - len(line.lstrip(" \t"))] or rest.startswith("\t"):
+        column = line.index("\t") + 1
+        place = Place(file, place.line, column, place.line, column + 1)
         return finding("Y12", "a tab stands where YAML wants spaces", place, hint=TAB_HINT)
-    return _worded(error, mark, context_mark, line, file)
+    context, problem = getattr(error, "context", None), getattr(error, "problem", None)
+    message, advice, at_context = _words(context or "", problem or "", before, rest)
+    context_mark = getattr(error, "context_mark", None)
+    if not at_context or context_mark is None:
+        return finding("Y01", message, place, hint=advice)
+    related = (Related(place, "here reading came to a stop"),)
+    return finding("Y01", message, _place(context_mark, lines, file), hint=advice, related=related)
 
 
-def _worded(error: Any, mark: Any, context_mark: Any, line: str, file: str) -> Finding:
-    context, problem = error.context or "", error.problem or ""
+def _words(context: str, problem: str, before: str, rest: str) -> tuple[str, str | None, bool]:
+    """Message, hint, and whether the place to mend is where the parser began; for a line cut at its mark."""
     if "cannot start any token" in problem:
-        character = line[mark.column : mark.column + 1]
-        message = f"no value can start with {character}" if character else "a value cannot start here"
-        return finding("Y01", message, _at(mark, file), hint="put the text in quotes")
-    if "expected key" in problem and line[: mark.column].strip():
+        return f"no value can start with {rest[:1]}", "put the text in quotes", False
+    if "expected key" in problem and rest.startswith(":"):
+        return "no key stands before this colon", "write `key: value`", False
+    if "expected key" in problem and before.strip():
         hint = "put all of the text in quotes; inside 'single quotes' a quote is written twice"
-        return finding("Y01", "this stands after the end of the value", _at(mark, file), hint=hint)
+        return "this stands after the end of the value", hint, False
+    if "node content" in problem and not rest:
+        return "the file ends where a value should stand", _CLOSE, False
     for wording in _WORDINGS:
         if wording.context in context and wording.problem in problem:
-            if not wording.at_context or context_mark is None:
-                return finding("Y01", wording.message, _at(mark, file), hint=wording.hint)
-            related = (Related(_at(mark, file), "here reading came to a stop"),)
-            return finding(
-                "Y01", wording.message, _at(context_mark, file), hint=wording.hint, related=related
-            )
-    said = " ".join(part for part in (context, problem) if part)
-    return finding("Y01", f"the file is not valid YAML: {said}", _at(mark, file))
+            return wording.message, wording.hint, wording.at_context
+    return f"the file is not valid YAML: {f'{context} {problem}'.strip()}", None, False
 
 
-def _at(mark: Any, file: str) -> Place:
+def _place(mark: Any, lines: list[str], file: str) -> Place:
+    """The mark's place; the end of the text for a mark behind it."""
+    if mark.line >= len(lines):
+        return Place(file, len(lines), len(lines[-1].rstrip("\r")) + 1)
     return Place(file, mark.line + 1, mark.column + 1)
