@@ -36,8 +36,13 @@ SITUATIONS: dict[str, tuple[Prepare, list[str], int, tuple[str, ...]]] = {
         2,
         ("there is no folder none",),
     ),
-    "an empty file": (lambda r: config(r).write_bytes(b""), ["validate"], 1, ("is empty",)),
-    "a binary file": (lambda r: config(r).write_bytes(b"\x7fELF\xff\xfe\x00"), ["validate"], 1, ("UTF-8",)),
+    "an empty file": (lambda r: config(r).write_bytes(b""), ["validate"], 1, ("holds nothing",)),
+    "a binary file": (
+        lambda r: config(r).write_bytes(b"\x7fELF\xff\xfe\x00"),
+        ["validate"],
+        1,
+        ("the file is not text",),
+    ),
     "a file of a gigabyte": (lambda r: os.truncate(config(r), 1 << 30), ["validate"], 1, ("256 KiB",)),
     "a link out of the repository": (
         lambda r: (config(r).unlink(), config(r).symlink_to("/etc/hostname")),
@@ -144,9 +149,7 @@ def test_it_says_what_is_wrong_and_what_to_do(
 ) -> None:
     prepare, arguments, code, fragments = SITUATIONS[situation]
     prepare(repository)
-    quick = {"MLOPS_CONFIG_RETRY_SECONDS": "1", "AWS_MAX_ATTEMPTS": "1", **s3.KEYS}
-    quick["AWS_ENDPOINT_URL_S3"] = "http://127.0.0.1:1"
-    finished = command(*arguments, **quick)
+    finished = command(*arguments, **s3.KEYS, AWS_ENDPOINT_URL_S3="http://127.0.0.1:1")
     said = finished.stdout + finished.stderr
     assert finished.returncode == code, said
     for fragment in fragments:

@@ -4,8 +4,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from mlops_config.cli.arguments import add_environment_argument
-
 NAME = "verify"
 SUMMARY = "prove that a release, a bundle or an image is what its digest says"
 DESCRIPTION = """\
@@ -22,7 +20,7 @@ EXAMPLES = """\
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments."""
     what = parser.add_mutually_exclusive_group(required=True)
-    add_environment_argument(what, required=False)
+    what.add_argument("-e", "--environment", metavar="NAME", help="what the last release to it here made")
     what.add_argument("--record", type=Path, metavar="FILE", help="release record to check")
     what.add_argument("--bundle", type=Path, metavar="PATH", help="bundle folder or tar archive to check")
     what.add_argument(
