@@ -199,7 +199,7 @@ def turned(change):
 
 
 def applied(found, config):
-    """The config with the changes carried out: values first, then removals from the end, orders, additions."""
+    """The config with the changes carried out: values, removals from the end, orders, additions."""
     order = [Nature.CHANGED, Nature.REMOVED, Nature.REORDERED, Nature.ADDED]
 
     def turn(change):
