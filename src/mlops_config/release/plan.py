@@ -1,83 +1,105 @@
-"""What merging would change: the configuration here against the one at another commit, file by file."""
+"""The comment on a pull request: a row per environment and file, and what changes in it, in words."""
 
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from pathlib import PurePosixPath
 
-import rfc8785
-
-from mlops_config.bundle.bundle import sha256_of
-from mlops_config.bundle.semantic import meaning
-from mlops_config.contract.meaning import model_of
-from mlops_config.contract.validation import ConfigFile, Validation, validate
 from mlops_config.kinds import Kind
-from mlops_config.release.changes import Change, FileChange, changes, file_change
-from mlops_config.release.source import extract_at_commit
-from mlops_config.settings import Settings
+from mlops_config.release.change_words import change_table, in_words
+from mlops_config.release.changes import Change, FileChange
+from mlops_config.release.markdown import code, details, html_code, table
+
+MAX_ROWS = 120
+MAX_PHRASES = 4
+"""A row holds this many changes; of more it shows one less, and says how many there are."""
+MAX_CHANGES = 250
+
+SENTENCES = {
+    FileChange.NONE: "nothing",
+    FileChange.LAYOUT: "comments or layout only: every value stays as it is",
+    FileChange.REREAD: "the file stays as it is, but this version of the contract reads it differently",
+    FileChange.GONE: "**the file is removed**",
+    FileChange.NEW: "a new file",
+    FileChange.MEANING: "its meaning, in a way that could not be read",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedFile:
-    """What happens to one file of one environment."""
+class PlanRow:
+    """One file of one environment: as it is on the branch to merge into, and as it would be."""
 
     environment: str
     kind: Kind
-    path: str
-    """In the repository: where it lies now, or lay before."""
+    file: str
+    """Path in the repository."""
     change: FileChange
-    changes: tuple[Change, ...]
-    """Value by value; empty where the meaning stays, or the file is new or gone."""
+    changes: tuple[Change, ...] = ()
+    errors: int = 0
+    warnings: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """One file on one side of the comparison, with both hashes."""
-
-    path: str
-    sha256: str
-    semantic_sha256: str
-    meaning: Any
-
-
-def plan_against(
-    root: Path, settings: Settings, validation: Validation, commit: str
-) -> tuple[PlannedFile, ...]:
-    """A row for each environment and file that is there now or was at ``commit``, in order of promotion.
-
-    A file that is not valid is compared as it is written, without defaults.
-
-    Raises:
-        UsageError: ``commit`` is not in this clone.
-    """
-    with tempfile.TemporaryDirectory(prefix="mlops-config-") as folder:
-        extract_at_commit(root, commit, settings.config_dir, Path(folder))
-        (Path(folder) / settings.config_dir).mkdir(parents=True, exist_ok=True)
-        before = validate(Path(folder), settings)
-    rows = []
-    for environment in validation.environments:
-        old, new = _sides(before, environment), _sides(validation, environment)
-        rows += [
-            _planned(environment, kind, old.get(kind), new.get(kind)) for kind in Kind if kind in old | new
-        ]
-    return tuple(rows)
+def render_plan_comment(rows: Sequence[PlanRow], *, more: str = "see the job summary") -> str:
+    """The comment as Markdown, the same for the same rows. Long lists are cut; ``more`` says where all is."""
+    title = f"### {_headline(rows)}"
+    cells = [
+        (code(row.environment), code(PurePosixPath(row.file).name), _what_changes(row))
+        for row in rows[:MAX_ROWS]
+    ]
+    if len(rows) > MAX_ROWS:
+        cells.append(("", f"… and {len(rows) - MAX_ROWS} more files", more))
+    overview = table(("environment", "file", "what changes"), cells)
+    return "\n\n".join((title, overview, *_tables(rows, more))) + "\n"
 
 
-def _planned(environment: str, kind: Kind, old: _Side | None, new: _Side | None) -> PlannedFile:
-    differences = changes({kind: old.meaning}, {kind: new.meaning}) if old and new else ()
-    path = new.path if new else old.path if old else ""
-    return PlannedFile(environment, kind, path, file_change(old, new), differences)
+def _headline(rows: Sequence[PlanRow]) -> str:
+    errors = sum(row.errors for row in rows)
+    if errors:
+        return f"Configuration: {_counted(errors, 'error')} to mend"
+    changed = [row for row in rows if row.change is not FileChange.NONE]
+    if not changed:
+        return "Configuration: nothing changes"
+    values = sum(len(row.changes) for row in changed)
+    if not values:
+        return f"Configuration: {_counted(len(changed), 'file')} changed"
+    names = list(dict.fromkeys(row.environment for row in changed))
+    environments = ", ".join(map(code, names)) if len(names) <= 5 else f"{len(names)} environments"
+    return f"Configuration: {_counted(values, 'value')} changed in {environments}"
 
 
-def _sides(validation: Validation, environment: str) -> Mapping[Kind, _Side]:
-    configs = validation.environments.get(environment)
-    return {kind: _side(file) for kind, file in configs.files.items()} if configs else {}
+def _what_changes(row: PlanRow) -> str:
+    parts = [f"**{_counted(row.errors, 'error')}**"] if row.errors else []
+    # An unreadable file has no changes to show, only errors.
+    if row.changes or not row.errors or row.change is not FileChange.MEANING:
+        parts.append(_changes_in_words(row))
+    if row.warnings:
+        parts.append(_counted(row.warnings, "warning"))
+    return "<br>".join(parts)
 
 
-def _side(file: ConfigFile) -> _Side:
-    if file.model is not None:
-        meant: Any = meaning(model_of(file))
-        return _Side(file.path, sha256_of(file.data), sha256_of(rfc8785.dumps(meant)), meant)
-    as_written = file.document.data if isinstance(file.document.data, dict) else {}
-    return _Side(file.path, sha256_of(file.data), sha256_of(file.data), as_written)
+def _changes_in_words(row: PlanRow) -> str:
+    if not row.changes or row.change in (FileChange.NEW, FileChange.GONE):
+        return SENTENCES[row.change]
+    shown = len(row.changes) if len(row.changes) <= MAX_PHRASES else MAX_PHRASES - 1
+    phrases = [in_words(change) for change in row.changes[:shown]]
+    if shown < len(row.changes):
+        phrases.append(f"… and {len(row.changes) - shown} more below")
+    words = "<br>".join(phrases)
+    return f"{SENTENCES[row.change]}:<br>{words}" if row.change is FileChange.REREAD else words
+
+
+def _tables(rows: Sequence[PlanRow], more: str) -> Iterator[str]:
+    """Every change of the files whose row could not hold them all."""
+    left = MAX_CHANGES
+    for row in rows[:MAX_ROWS]:
+        if len(row.changes) <= MAX_PHRASES or row.change in (FileChange.NEW, FileChange.GONE):
+            continue
+        if left <= 0:
+            yield f"… and more changes: {more}"
+            return
+        summary = f"All {len(row.changes)} changes of {row.kind} in {html_code(row.environment)}"
+        yield details(summary, change_table(row.changes, left))
+        left -= len(row.changes)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
