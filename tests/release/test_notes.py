@@ -1,12 +1,11 @@
 """The notes say what was released, what changed and what alerts; golden files show them whole."""
 
-import os
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
+from github_page import Page, rendered
+from golden_files import held_against
 from releases_to_note import NEW, NEW_COMMIT, OLD, digest, earlier_record, file_record, record
-from test_markdown import Page, rendered
 
 from mlops_config.github.limits import RELEASE_CHARACTERS
 from mlops_config.kinds import Kind
@@ -15,18 +14,8 @@ from mlops_config.release.notes import render_notes
 from mlops_config.release.record import BundleLocation, ImageRecord, PreviousRelease, SourceRecord
 from mlops_config.release.thresholds import AlertInForce, Thresholds, thresholds
 
-GOLDEN = Path(__file__).with_name("golden")
 FOUND = changes(OLD, NEW)
 IN_FORCE = thresholds(NEW)
-
-
-def held_against(name, text):
-    """Compares with the golden file; ``GOLDEN=write`` writes it for review."""
-    path = GOLDEN / name
-    if os.environ.get("GOLDEN") == "write":
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, "utf-8")
-    assert text == path.read_text("utf-8")
 
 
 def notes(release=None, found=FOUND, in_force=IN_FORCE, **arguments):

@@ -1,8 +1,8 @@
 """The comment on a pull request has a row per environment and file that says what changes."""
 
 import pytest
+from golden_files import held_against
 from releases_to_note import NEW, OLD
-from test_notes import held_against
 
 from mlops_config.kinds import Kind
 from mlops_config.release.changes import Change, FileChange, Nature, changes
