@@ -23,6 +23,7 @@ The Wasserstein distance under no drift depends on the shape of the distribution
 """
 
 import math
+from functools import lru_cache
 from typing import Literal
 
 NOISE_LEVEL = 0.999
@@ -72,6 +73,7 @@ def _largest_variance(measure: BinnedMeasure, bins: int, threshold: float) -> fl
     return ratio if measure == "psi" else ratio * ratio
 
 
+@lru_cache(maxsize=1024)
 def chi_square_quantile(level: float, degrees: int) -> float:
     """The value a chi-square variable of ``degrees`` degrees of freedom stays below at ``level``.
 

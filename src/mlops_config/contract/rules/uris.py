@@ -1,6 +1,7 @@
 """Comparing storage URIs by the objects they cover."""
 
 import re
+from functools import lru_cache
 from itertools import takewhile
 
 
@@ -25,8 +26,9 @@ def names_environment(uri: str, environment: str) -> bool:
     return re.search(rf"(?:^|{boundary}){re.escape(environment)}(?:{boundary}|$)", uri) is not None
 
 
-def _steps(uri: str) -> list[str]:
+@lru_cache(maxsize=1024)
+def _steps(uri: str) -> tuple[str, ...]:
     """Scheme, bucket and path, up to the first step with a wildcard: what it matches lies below that."""
     scheme, _, rest = uri.partition("://")
     steps = [scheme, *(step for step in rest.split("/") if step not in ("", "."))]
-    return [*takewhile(lambda step: not set(step) & set("*?[{"), steps)]
+    return tuple(takewhile(lambda step: not set(step) & set("*?[{"), steps))

@@ -1,26 +1,30 @@
 """Every value of a model with the way to it, whatever its class."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 
 from mlops_config.findings import ConfigPath
 
+_PLAIN = frozenset((str, int, float, bool, type(None), timedelta, datetime))
 
-def nodes(value: object, path: ConfigPath = ()) -> Iterator[tuple[ConfigPath, object]]:
-    """Every value at and below ``value``, outermost first, with its path in the file.
+
+def nodes(value: object) -> list[tuple[ConfigPath, object]]:
+    """Every value at and below ``value``, each before what it holds, with its path in the file.
 
     An object counts as a mapping of its attributes. A name that Python or pydantic keeps for itself has an
     underscore behind it in the class (``schema_``) and none in the file.
     """
-    yield path, value
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from nodes(item, (*path, key))
-    elif isinstance(value, tuple | list):
-        for index, item in enumerate(value):
-            yield from nodes(item, (*path, index))
-    elif hasattr(value, "__dict__"):
-        for name, item in vars(value).items():
-            yield from nodes(item, (*path, name.removesuffix("_")))
+    found: list[tuple[ConfigPath, object]] = [((), value)]
+    for path, item in found:  # grows while it is read
+        if type(item) in _PLAIN:
+            continue
+        if isinstance(item, Mapping):
+            found += [((*path, key), below) for key, below in item.items()]
+        elif isinstance(item, tuple | list):
+            found += [((*path, index), below) for index, below in enumerate(item)]
+        elif hasattr(item, "__dict__"):
+            found += [((*path, name.removesuffix("_")), below) for name, below in vars(item).items()]
+    return found
 
 
 def find(value: object, path: ConfigPath) -> object:
@@ -70,12 +74,15 @@ def _children(value: object) -> dict[object, tuple[str | int, object]] | None:
     if isinstance(value, Mapping):
         return {key: (key, item) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return {_identity(item): (index, item) for index, item in enumerate(value)}
+        return {_identity(index, item): (index, item) for index, item in enumerate(value)}
     if hasattr(value, "__dict__"):
         return {name: (name.removesuffix("_"), item) for name, item in vars(value).items()}
     return None
 
 
-def _identity(item: object) -> object:
+def _identity(index: int, item: object) -> object:
+    """What tells an item of a list from the others: its name, itself, or else where it stands."""
+    if type(item) in _PLAIN:
+        return type(item), item
     name = vars(item).get("name") if hasattr(item, "__dict__") else None
-    return name or (type(item), item)
+    return name or index
