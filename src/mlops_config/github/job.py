@@ -10,6 +10,7 @@ from mlops_config.files import make_output_folder, write_atomically
 from mlops_config.findings import Severity
 from mlops_config.github.inputs import Inputs, read_inputs
 from mlops_config.github.matrix import OUTPUTS_NAME, REPORT_NAME
+from mlops_config.github.plan import plan_of_merge
 from mlops_config.github.step import Outputs, Step
 from mlops_config.report import render
 from mlops_config.settings import Settings
@@ -34,6 +35,8 @@ def run_job(step: Step) -> int:
         step.console.say("a pull request builds and publishes nothing: every environment is validated")
         inputs = replace(inputs, stages=("validate",), environment=None)
     make_output_folder(step.output)
+    if "publish" in inputs.stages and not (inputs.stores or settings.stores):
+        step.warn("no store is named in stores or the settings: bundle and record go with this job's files")
     if inputs.stages == ("validate",):
         return _validate(step, inputs, root, settings)
     return _release(step, inputs, root, settings)
@@ -47,7 +50,8 @@ def _validate(step: Step, inputs: Inputs, root: Path, settings: Settings) -> int
     if inputs.environment:
         outputs |= {"environment": inputs.environment} | _digest(validation, inputs.environment)
     step.write(outputs)
-    report = _report(step, validation, inputs.working_directory)
+    plan = plan_of_merge(step.context, root, settings, validation)
+    report = _report(step, validation, inputs.working_directory, plan)
     if "pull-request" in inputs.notes:
         from mlops_config.github.posting import report_to_pull_request
 
@@ -101,6 +105,8 @@ def _options(step: Step, inputs: Inputs, root: Path) -> "Options":
         repository=step.context.repository,
         actor=step.context.actor,
         run_url=step.context.run_url,
+        server_url=step.context.server_url,
+        server_url=step.context.server_url,
         image_repository=inputs.image,
         base_image=inputs.base_image,
         dockerfile=root / inputs.dockerfile if inputs.dockerfile else None,
@@ -152,12 +158,16 @@ def _digest(validation: Validation, environment: str) -> Outputs:
     return {"config-digest": bundle_of(configs).digest}
 
 
-def _report(step: Step, validation: Validation, project: str) -> str:
-    """Shows the findings in the log, on their lines and in the summary, and writes them to files."""
+def _report(step: Step, validation: Validation, project: str, plan: str = "") -> str:
+    """Shows the findings in the log, on their lines and in the summary, and writes them to files.
+
+    ``plan`` goes before them in the summary and the report, which is returned.
+    """
     folder = PurePosixPath(project.replace("\\", "/"))
     prefix = "" if folder == PurePosixPath(".") else f"{folder}/"
     step.console.command(render("github", validation, prefix=prefix).rstrip("\n"))
-    report = render("markdown", validation, prefix=prefix)
+    findings = render("markdown", validation, prefix=prefix)
+    report = f"{plan}\n{findings}" if plan else findings
     step.summarize(report)
     write_atomically(step.output / REPORT_NAME, report.encode())
     for name in ("json", "sarif"):
