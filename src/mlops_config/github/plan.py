@@ -12,7 +12,7 @@ MERGED_INTO = "HEAD^1"
 
 
 def plan_of_merge(context: GitHubContext, root: Path, settings: Settings, validation: Validation) -> str:
-    """A row per environment and file as Markdown; a sentence where the clone cannot tell; nothing otherwise."""
+    """A row per environment and file as Markdown; a sentence where the clone cannot tell; else nothing."""
     if context.pull_request is None:
         return ""
     from mlops_config.release.plan import render_plan_comment
@@ -31,6 +31,6 @@ def plan_of_merge(context: GitHubContext, root: Path, settings: Settings, valida
 
 
 def _bases(context: GitHubContext, pull_request: PullRequest) -> list[str]:
-    """The commits to compare with, the best first; the merge commit's parent only where that is checked out."""
+    """Commits to compare with, the best first; the merge commit's parent only where that is checked out."""
     is_merge = context.ref.endswith("/merge") and context.event_name == "pull_request"
     return [pull_request.base_sha, *([MERGED_INTO] if is_merge else [])]
