@@ -79,9 +79,12 @@ def own_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         "[init]\n\tdefaultBranch = main\n[commit]\n\tgpgSign = false\n[gc]\n\tauto = 0\n"
     )
     endpoint, plugins = docker_settings()
-    (home / ".docker").mkdir()
-    if plugins.is_dir():
-        (home / ".docker" / "cli-plugins").symlink_to(plugins)
+    (home / ".docker" / "cli-plugins").mkdir(parents=True)
+    for folder in (ROOT / ".cache" / "docker" / "cli-plugins", plugins):
+        for plugin in folder.glob("docker-*"):
+            link = home / ".docker" / "cli-plugins" / plugin.name
+            if not link.is_symlink():
+                link.symlink_to(plugin.resolve())
     with pytest.MonkeyPatch.context() as patch:
         # Downloads the user has already are no secret, and some tests install packages.
         patch.setenv("PIP_CACHE_DIR", os.environ.get("PIP_CACHE_DIR") or str(Path.home() / ".cache" / "pip"))

@@ -27,6 +27,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache"
 PROGRAMS = CACHE / "bin"
+PLUGINS = CACHE / "docker" / "cli-plugins"
 ENGINE_PID = CACHE / "dockerd.pid"
 ENGINE_LOG = CACHE / "dockerd.log"
 ENGINE_SOCKET = Path("/var/run/docker.sock")
@@ -43,10 +44,15 @@ class Program:
     why: str
     newer_suite: str | None = None
     """The Debian release to take the one package from, into .cache/, when this release has none."""
+    is_plugin: bool = False
+    """Whether it is a plug-in of the docker command rather than a program on PATH."""
 
 
 PROGRAMS_NEEDED = (
     Program("docker", "docker.io", "images built by an engine"),
+    Program(
+        "docker-buildx", "docker-buildx", "images built by BuildKit", newer_suite="trixie", is_plugin=True
+    ),
     Program("docker-registry", "docker-registry", "pushes to a registry"),
     Program("skopeo", "skopeo", "reading our images and artifacts with somebody else's client"),
     Program("oras", "oras", "pulling our artifacts with somebody else's client", newer_suite="trixie"),
@@ -86,10 +92,20 @@ def run(*command: str | Path, cwd: Path = ROOT, timeout: float = 600) -> str:
 
 def find(program: str) -> str | None:
     """Where the program lies: on PATH, in the system's folders, or among those put into .cache/bin."""
-    path = os.pathsep.join(
-        [str(PROGRAMS), os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"]
-    )
-    return shutil.which(program, path=path)
+    folders = [str(PROGRAMS), os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"]
+    return shutil.which(program, path=os.pathsep.join(folders))
+
+
+def find_plugin(plugin: str) -> str | None:
+    """Where the docker command's plug-in lies: in the folders it looks into, or put into .cache/."""
+    user = os.environ.get("DOCKER_CONFIG") or str(Path.home() / ".docker")
+    system = [f"/usr/{part}/docker/cli-plugins" for part in ("local/lib", "local/libexec", "lib", "libexec")]
+    return shutil.which(plugin, path=os.pathsep.join([str(PLUGINS), f"{user}/cli-plugins", *system]))
+
+
+def find_needed(program: Program) -> str | None:
+    """Where a program or a plug-in lies."""
+    return find_plugin(program.name) if program.is_plugin else find(program.name)
 
 
 def may_install() -> bool:
@@ -162,16 +178,22 @@ def unpack_from(suite: str, program: Program) -> None:
     run("apt-get", *options, "download", "-qq", program.package, cwd=apt)
     package = max(apt.glob(f"{program.package}_*.deb"))
     run("dpkg-deb", "-x", package, CACHE / "debian")
-    PROGRAMS.mkdir(parents=True, exist_ok=True)
-    link = PROGRAMS / program.name
+    unpacked = (
+        CACHE
+        / "debian"
+        / "usr"
+        / ("libexec/docker/cli-plugins" if program.is_plugin else "bin")
+        / program.name
+    )
+    link = (PLUGINS if program.is_plugin else PROGRAMS) / program.name
+    link.parent.mkdir(parents=True, exist_ok=True)
     link.unlink(missing_ok=True)
-    link.symlink_to(Path("../debian/usr/bin") / program.name)
-    shutil.rmtree(apt)
+    link.symlink_to(os.path.relpath(unpacked, link.parent))
 
 
 def provide_programs() -> None:
     """Installs the programs that are missing, or says what goes untested without them."""
-    missing = [program for program in PROGRAMS_NEEDED if find(program.name) is None]
+    missing = [program for program in PROGRAMS_NEEDED if find_needed(program) is None]
     if missing and not may_install():
         for program in missing:
             say(f"no {program.name}: tests of {program.why} are skipped (fail with CI=true)")
@@ -184,6 +206,7 @@ def provide_programs() -> None:
         install(packages)
     for program in elsewhere:
         unpack_from(program.newer_suite or "", program)
+    shutil.rmtree(CACHE / "apt", ignore_errors=True)
 
 
 def is_in_archive(package: str) -> bool:
@@ -294,7 +317,7 @@ def stop_engine() -> None:
 def status() -> None:
     """Says what is there."""
     for program in PROGRAMS_NEEDED:
-        say(f"{program.name}: {find(program.name) or f'missing ({program.why})'}")
+        say(f"{program.name}: {find_needed(program) or f'missing ({program.why})'}")
     say(f"engine: {engine_version() or 'none answers'}")
 
 
