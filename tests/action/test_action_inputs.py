@@ -45,11 +45,11 @@ def test_a_flag_that_is_neither_is_refused(text):
 
 
 def test_stores_come_one_per_line_and_may_hold_commas_and_spaces():
-    stores = read(stages="publish", stores="s3://bucket/a,b\n\n  file://some folder/store  \n").stores
-    assert stores == ("s3://bucket/a,b", "file://some folder/store")
+    stores = read(stages="publish", stores="s3://bucket/a,b\n\n  file:///some folder/store  \n").stores
+    assert stores == ("s3://bucket/a,b", "file:///some folder/store")
 
 
-@pytest.mark.parametrize("text", ["bucket/prefix", "s3://", "s3:/bucket", "://x", "file://"])
+@pytest.mark.parametrize("text", ["bucket/prefix", "s3://", "s3:/bucket", "://x", "file://", "S3 ://x"])
 def test_a_store_that_is_no_address_is_refused(text):
     with pytest.raises(UsageError, match="is not the address of a store"):
         read(stages="publish", stores=text)
@@ -145,7 +145,7 @@ def test_validating_on_windows_is_fine():
         ({"stages": "validate,build"}, "build"),
         ({"stages": "publish", "stores": "oci://ghcr.io/acme/configs"}, "build"),
         ({"stages": "publish", "stores": "s3://bucket"}, "s3"),
-        ({"stages": "publish", "stores": "file://x\ns3://bucket"}, "s3"),
+        ({"stages": "publish", "stores": "file:///x\ns3://bucket"}, "s3"),
     ],
 )
 def test_only_what_the_stages_and_stores_need_is_installed(inputs, needed):
@@ -155,7 +155,7 @@ def test_only_what_the_stages_and_stores_need_is_installed(inputs, needed):
 def test_stores_of_the_settings_count_when_the_inputs_name_none():
     settings = "stores:\n  - s3://bucket/prefix\n"
     assert requirements_for(read(stages="publish"), settings) == "s3"
-    assert requirements_for(read(stages="publish", stores="file://x"), settings) == "build"
+    assert requirements_for(read(stages="publish", stores="file:///x"), settings) == "build"
     assert requirements_for(read(stages="validate"), settings) == "core"
 
 

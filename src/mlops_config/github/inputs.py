@@ -127,10 +127,10 @@ def _path(name: str, environ: Mapping[str, str]) -> str | None:
 def _stores(name: str, environ: Mapping[str, str]) -> tuple[str, ...]:
     values = tuple(line.strip() for line in _raw(name, environ).splitlines() if line.strip())
     for value in values:
-        if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^\s/].*|file:///.+", value):
+        if not re.fullmatch(r"[a-z][a-z0-9+.-]*://\S.*", value):
             raise UsageError(
                 f"the input {name} has {value!r}, which is not the address of a store",
-                hint="one per line: file://folder, s3://bucket/prefix or oci://registry/repository",
+                hint="one per line: s3://bucket/prefix, oci://registry/repository or file:///folder",
             )
     return tuple(value.lower() if value.startswith("oci://") else value for value in values)
 

@@ -72,6 +72,10 @@ class Step:
             rest = "The rest is in the files that this step wrote: upload them as an artifact."
             append_summary(self.context.summary_path, markdown, rest=rest)
 
+    def warn(self, message: str) -> None:
+        """An annotation that nothing in the configuration is about."""
+        self.console.command(commands.command("warning", message, title=TITLE))
+
     def tell(self, posted: Posted) -> None:
         """Says what became of it; a refusal as an annotation that does not count as a warning."""
         if posted.refused:
