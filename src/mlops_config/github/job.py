@@ -106,6 +106,7 @@ def _options(step: Step, inputs: Inputs, root: Path) -> "Options":
         actor=step.context.actor,
         run_url=step.context.run_url,
         server_url=step.context.server_url,
+        image_repository=inputs.image,
         base_image=inputs.base_image,
         dockerfile=root / inputs.dockerfile if inputs.dockerfile else None,
         platforms=inputs.platforms,
