@@ -1,6 +1,7 @@
 """The notes say what was released, what changed and what alerts; golden files show them whole."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from github_page import Page, rendered
@@ -29,6 +30,12 @@ def section(text, title):
 
 def test_a_release_after_another():
     held_against("notes.md", notes(previous=earlier_record()))
+
+
+def test_the_example_in_the_docs_is_what_is_written_today():
+    page = (Path(__file__).parents[2] / "docs" / "release-notes.md").read_text("utf-8")
+    example = page.partition("<!-- example begins -->\n")[2].partition("<!-- example ends -->")[0]
+    assert example == notes(previous=earlier_record())
 
 
 def test_a_first_release_outside_git_in_a_layout():
@@ -101,7 +108,6 @@ def test_an_image_that_is_in_the_engine_only():
     text = notes(record(image=image))
     assert f"`ghcr.io/acme/city-taxi-prod:{NEW_COMMIT}`, not pushed; image ID `{digest('e')}`" in text
     assert f"--image ghcr.io/acme/city-taxi-prod:{NEW_COMMIT}" in text
-    assert "--push" not in text
 
 
 def test_no_image():
@@ -124,6 +130,20 @@ def test_a_previous_release_without_a_commit_has_nothing_to_check_out():
     before = PreviousRelease(name="b" * 64, commit=None, config_digest=digest("b"))
     text = section(notes(record(previous=before)), "Roll back")
     assert f"Release the files of {'b' * 12} again." in text
+
+
+def test_going_back_names_the_base_the_earlier_image_was_built_from():
+    earlier = earlier_record()
+    earlier = earlier.model_copy(
+        update={"image": earlier.image.model_copy(update={"base": "ghcr.io/acme/run:2"})}
+    )
+    assert "  --base-image ghcr.io/acme/run:2 \\\n" in section(notes(previous=earlier), "Roll back")
+
+
+def test_sources_of_other_names_give_no_line_for_coreutils():
+    files = tuple(file.model_copy(update={"source": "configs/prod/x.yaml"}) for file in record().files)
+    assert "sha256sum" in notes()
+    assert "sha256sum" not in notes(record(files=files))
 
 
 def test_monitoring_that_is_off():

@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 
 from mlops_config.kinds import Kind
 from mlops_config.release.change_words import change_table
@@ -47,7 +48,7 @@ def render_notes(
         _thresholds(in_force),
         _files(record, previous),
         _verify(record),
-        _roll_back(record),
+        _roll_back(record, previous),
     )
     return "\n\n".join(sections) + "\n"
 
@@ -220,30 +221,41 @@ def _verify(record: ReleaseRecord) -> str:
             "# the image holds exactly these four files",
             _shell("verify", ("--image", image), ("--digest", record.config_digest)),
         ]
-    lines += [
-        "# the same digest by coreutils alone, in a folder with the four files",
-        "LC_ALL=C sha256sum *_config.yaml | sha256sum",
-    ]
+    folder = _folder_of_canonical_names(record)
+    if folder is not None:
+        lines += [
+            "# the config digest by coreutils alone",
+            f"(cd {shlex.quote(visible(folder))} && LC_ALL=C sha256sum *_config.yaml | sha256sum)",
+        ]
     return f"### Verify\n\n{fenced(chr(10).join(lines), 'sh')}"
 
 
-def _roll_back(record: ReleaseRecord) -> str:
+def _roll_back(record: ReleaseRecord, previous: ReleaseRecord | None) -> str:
     before = record.previous
     if before is None:
         return "### Roll back\n\nThere is no earlier release to go back to."
+    name = plain(_short(before.name))
     if before.commit is None:
-        return f"### Roll back\n\nRelease the files of {plain(_short(before.name))} again."
-    options: list[tuple[str, ...]] = [("--environment", record.environment)]
+        return f"### Roll back\n\nRelease the files of {name} again."
+    options = [("--environment", record.environment)]
     if before.name != before.commit:
         options.append(("--version", before.name))
+    if previous and previous.image and previous.image.base != "scratch":
+        options.append(("--base-image", previous.image.base))
     options += [("--store", bundle.store) for bundle in record.bundles]
-    if record.image and record.image.pushed:
-        options += [("--image", record.image.repository), ("--push",)]
     commands = f"git checkout --detach {shlex.quote(visible(before.commit))}\n{_shell('release', *options)}"
     return (
-        f"### Roll back\n\nReleasing {plain(_short(before.name))} again uploads nothing that is there already"
-        f" and points {plain(record.environment)} back at it.\n\n{fenced(commands, 'sh')}"
+        f"### Roll back\n\nRun the workflow of {name} again, or release it by hand. What it published is still"
+        f" there; this points {plain(record.environment)} back at it.\n\n{fenced(commands, 'sh')}"
     )
+
+
+def _folder_of_canonical_names(record: ReleaseRecord) -> str | None:
+    """The folder of the sources where they have their canonical names there."""
+    sources = [PurePosixPath(file.source) for file in record.files]
+    folders = {str(source.parent) for source in sources}
+    canonical = all(source.name == file.name for source, file in zip(sources, record.files, strict=True))
+    return folders.pop() if canonical and len(folders) == 1 else None
 
 
 def _image_reference(image: ImageRecord | None) -> str | None:
