@@ -1,14 +1,12 @@
 """The bundle as a tar archive whose bytes depend on nothing but the bundle."""
 
-import struct
 import tarfile
 from pathlib import Path
 
 from mlops_config.bundle.bundle import Bundle
+from mlops_config.bundle.ustar import deterministic_tar
 from mlops_config.errors import IntegrityError, UsageError
 
-BLOCK_BYTES = 512
-RECORD_BYTES = 20 * BLOCK_BYTES
 MAX_MEMBER_BYTES = 1024 * 1024
 """No file of a bundle is larger: a configuration has at most 256 KiB, the manifest far less."""
 
@@ -20,40 +18,8 @@ def to_tar(bundle: Bundle) -> bytes:
 
         tar --format=ustar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=0644 \
             -cf bundle.tar *
-
-    The headers are made here because the device fields ``tarfile`` writes depend on the version of Python.
     """
-    members = sorted(bundle.contents().items())
-    blocks = b"".join(_header(name, len(data)) + _padded(data, BLOCK_BYTES) for name, data in members)
-    return _padded(blocks + bytes(2 * BLOCK_BYTES), RECORD_BYTES)
-
-
-def _header(name: str, size: int) -> bytes:
-    """A regular file's USTAR header block (POSIX.1-2017, pax, "ustar Interchange Format")."""
-    header = struct.pack(
-        "100s8s8s8s12s12s8sc100s6s2s32s32s8s8s155s12x",
-        name.encode(),
-        b"0000644",
-        b"0000000",
-        b"0000000",
-        b"%011o" % size,
-        b"%011o" % 0,
-        b" " * 8,
-        b"0",
-        b"",
-        b"ustar",
-        b"00",
-        b"",
-        b"",
-        b"0000000",
-        b"0000000",
-        b"",
-    )
-    return header[:148] + b"%06o\0 " % sum(header) + header[156:]
-
-
-def _padded(data: bytes, unit: int) -> bytes:
-    return data + bytes(-len(data) % unit)
+    return deterministic_tar(dict(sorted(bundle.contents().items())))
 
 
 def read_archive(path: Path) -> Bundle:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from mlops_config.bundle.bundle import sha256_of
+from mlops_config.bundle.ustar import deterministic_tar
 from mlops_config.errors import IntegrityError, MlopsConfigError, ServiceError, UsageError
-from mlops_config.image.context import deterministic_tar
 from mlops_config.image.interface import CONFIG_DIR, SCRATCH, ImageBuilder, ImageSpec, Progress
 from mlops_config.image.labels import CREATED_LABEL, base_labels, config_labels, environment_variables
 from mlops_config.image.oci import (
