@@ -189,8 +189,13 @@ def _check_schema(
 
 def _without_echoes(findings: list[Finding], about_schema: list[Finding]) -> list[Finding]:
     """The reader's findings without warnings about scalars that the schema refuses anyway."""
-    refused = {each.place for each in about_schema}
-    return [each for each in findings if not (each.severity is not Severity.ERROR and each.place in refused)]
+    refused = {each.path for each in about_schema}
+    unknown = {each.path for each in about_schema if each.code == "S02"}
+
+    def is_echo(path: ConfigPath) -> bool:
+        return path in refused or any(path[:end] in unknown for end in range(1, len(path)))
+
+    return [each for each in findings if each.severity is Severity.ERROR or not is_echo(each.path)]
 
 
 def _declared_kind(document: Document) -> Kind | None:

@@ -91,7 +91,7 @@ def _import_from(name: str, root: Path) -> Any:
             f"the contracts module {name} cannot be imported from {root}{missing}",
             hint="contracts in mlops-config.yaml is a dotted name as in `import package.module`",
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(
             f"the contracts module {name} fails while it is imported: {type(error).__name__}: {error}",
         ) from error
