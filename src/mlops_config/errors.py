@@ -12,6 +12,7 @@ The exit codes are part of the public contract:
 ====  =====================================================================
 """
 
+import errno
 from typing import ClassVar
 
 
@@ -51,3 +52,19 @@ class IntegrityError(MlopsConfigError):
     """Bytes do not match the digest that names them, or a write-once name holds other content."""
 
     exit_code = 4
+
+
+INTERRUPTED_EXIT_CODE = 130
+INTERRUPTED = ("interrupted; nothing half-done was left in sight", "run the same command again")
+"""What an interrupted process says: message and hint."""
+
+
+def of_os_error(error: OSError) -> ServiceError:
+    """What the operating system refused, worded for the person at the terminal."""
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        hint = "free some space and run the same command again: it goes on from there"
+        return ServiceError(f"the disk is full{where}", hint=hint)
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return ServiceError(f"no permission to write or read{where}: {error.strerror}")
+    return ServiceError(f"{error.strerror or error}{where}")

@@ -1,7 +1,6 @@
 """The ``mlops-config`` command: parses arguments, runs a verb, words every failure."""
 
 import argparse
-import errno
 import os
 import signal
 import sys
@@ -10,7 +9,7 @@ from types import FrameType
 
 from mlops_config import __version__
 from mlops_config.cli import bundle, release, schema, show, validate, verify
-from mlops_config.errors import MlopsConfigError
+from mlops_config.errors import INTERRUPTED, INTERRUPTED_EXIT_CODE, MlopsConfigError, of_os_error
 
 VERBS = (
     validate,
@@ -39,8 +38,6 @@ exit codes:
   0 fine   1 findings   2 wrong usage or settings   3 a service failed   4 integrity mismatch
 """
 
-INTERRUPTED = 130
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code; see :mod:`mlops_config.errors` for what codes mean."""
@@ -52,14 +49,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MlopsConfigError as error:
         return _fail(error.message, error.hint, error.exit_code)
     except KeyboardInterrupt:
-        return _fail(
-            "interrupted; nothing half-done was left in sight", "run the same command again", INTERRUPTED
-        )
+        return _fail(*INTERRUPTED, INTERRUPTED_EXIT_CODE)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        return _fail(*_worded(error), 3)
+        failure = of_os_error(error)
+        return _fail(failure.message, failure.hint, failure.exit_code)
     return code
 
 
@@ -99,15 +95,3 @@ def _fail(message: str, hint: str | None, code: int) -> int:
 
 def _colored() -> bool:
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def _worded(error: OSError) -> tuple[str, str | None]:
-    where = f" ({error.filename})" if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return (
-            f"the disk is full{where}",
-            "free some space and run the same command again: it goes on from there",
-        )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"no permission to write or read{where}: {error.strerror}", None
-    return f"{error.strerror or error}{where}", None

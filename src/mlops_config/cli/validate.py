@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     reports = [_report(text) for text in arguments.report]
     root, settings = tree_of(arguments)
-    validation = validate(root, settings, arguments.environment)
+    validation = validate(root, settings, arguments.environment, light=True)
     color = arguments.format == "text" and wants_color(sys.stdout)
     sys.stdout.write(render(arguments.format, validation, color=color))
     for name, path in reports:

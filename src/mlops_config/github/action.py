@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from importlib import import_module
 from types import FrameType
 
-from mlops_config.errors import MlopsConfigError
+from mlops_config.errors import INTERRUPTED, INTERRUPTED_EXIT_CODE, MlopsConfigError, of_os_error
 from mlops_config.github import commands
 from mlops_config.github.console import ActionConsole
 from mlops_config.github.step import TITLE, read_step
-
-INTERRUPTED = 130
 
 JOBS = {
     "action": ("job", "run_job"),
@@ -35,10 +33,10 @@ def main(arguments: Sequence[str]) -> int:
     except MlopsConfigError as error:
         return _fail(console, error.message, error.hint, error.exit_code)
     except KeyboardInterrupt:
-        return _fail(console, "interrupted; nothing half-done was left in sight", "run it again", INTERRUPTED)
+        return _fail(console, *INTERRUPTED, INTERRUPTED_EXIT_CODE)
     except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        return _fail(console, f"{error.strerror or error}{where}", None, 3)
+        failure = of_os_error(error)
+        return _fail(console, failure.message, failure.hint, failure.exit_code)
     return code
 
 
