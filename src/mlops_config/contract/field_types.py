@@ -130,7 +130,7 @@ Timezone = Annotated[
     str,
     text(
         "time zone",
-        r"^[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}$",
+        r"^[A-Z][A-Za-z0-9_+-]*(?:/[A-Z][A-Za-z0-9_+-]*){0,2}$",
         "UTC",
         "Europe/Berlin",
         max_length=64,

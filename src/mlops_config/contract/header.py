@@ -20,7 +20,6 @@ class ConfigModel(BaseModel):
         extra="forbid",
         allow_inf_nan=False,
         serialize_by_alias=True,
-        use_attribute_docstrings=False,
     )
 
 
