@@ -132,6 +132,12 @@ class EngineBuilder(ImageBuilder):
         found = self._inspect(name)
         if found is None:
             raise ServiceError(f"{name} is no longer in the engine", hint="build it again")
+        # An engine with the containerd store names an image by its manifest, so only opening it tells.
+        held = record.config_digest if found["Id"] == record.config_digest else None
+        if (held or self._open(name, progress).config_digest) != record.config_digest:
+            raise IntegrityError(
+                f"{name} in the engine is no longer the image that was built", hint="build it again"
+            )
         platform = _platform_of(found)
         local = Local(record.config_digest, platform, found["Config"].get("Labels") or {})
         plan = plan_push(client, local, record.tags, progress)

@@ -172,7 +172,9 @@ def push_layout(record: ImageRecord, progress: Progress) -> ImageRecord:
     layers = image.manifest.layers()
     for number, layer in enumerate(layers, start=1):
         progress(f"pushing layer {number} of {len(layers)} ({layer.size / 1e6:.1f} MB)")
-        client.push_blob(blobs.path(layer.digest), name=f"layer {layer.digest}")
+        sent = client.push_blob(blobs.path(layer.digest), name=f"layer {layer.digest}")
+        if sent.digest != layer.digest:
+            raise IntegrityError(f"the blob {layer.digest} in {blobs.origin} is not what its digest says")
     client.push_blob(blobs.blob(image.config_descriptor), name="the image configuration")
     for tag in plan.tags:
         progress(f"tagging {record.repository}:{tag}")
