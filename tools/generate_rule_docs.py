@@ -216,8 +216,8 @@ def index() -> str:
     parts.append(
         _paragraph(
             "A reserved code stands for what the files alone cannot tell, so `validate` never finds it: E06"
-            " needs the ledger of releases, E07 needs git. A protected environment is released from a clean commit"
-            " only: the release itself refuses another."
+            " needs the ledger of releases, E07 needs git. A protected environment is released from a clean"
+            " commit only: the release itself refuses another."
         )
     )
     return "\n\n".join(parts) + "\n"
