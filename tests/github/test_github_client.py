@@ -5,6 +5,7 @@ import time
 import pytest
 import requests
 from tests.services.github_api import TOKENS, GitHubApi, serving
+from tests.services.github_description import Answer
 
 from mlops_config.errors import ServiceError
 from mlops_config.github.client import (
@@ -90,6 +91,25 @@ def test_any_other_refusal_is_an_error_with_its_status(api, client):
     assert caught.value.exit_code == 3
 
 
+def test_an_answer_from_something_in_between_is_an_error_without_words(api, client):
+    class Page(Answer):
+        body = b"<html>blocked by the proxy</html>"
+
+    api.answer_next(404)
+    api._planned[0].answer = Page(404, None)
+    with pytest.raises(NotFoundError, match=r"^GitHub answered 404 to GET /repos/acme/fares/releases/1$"):
+        client.get("/releases/1")
+    api.state.violations.clear()
+
+
+def test_a_list_without_end_is_given_up(api, client, monkeypatch):
+    monkeypatch.setattr("mlops_config.github.client.MAX_PAGES", 2)
+    for number in range(250):
+        api.add_comment(7, f"comment {number}", TOKENS["user-token"])
+    with pytest.raises(ServiceError, match="longer than 200 entries"):
+        list(client.pages(THREAD))
+
+
 def test_a_busy_service_is_tried_again(api, client, waits):
     api.add_release("release/v1.2.0")
     api.answer_next(502, times=2)
@@ -142,6 +162,11 @@ def test_the_wait_goes_by_githubs_clock():
         Date="Thu, 01 Jan 2026 00:00:00 GMT", x_ratelimit_remaining="0", x_ratelimit_reset="1767225630"
     )
     assert rate_limit_wait(limited, now=lambda: 0.0) == 31.0
+
+
+def test_without_githubs_clock_the_wait_goes_by_ours():
+    limited = answer(x_ratelimit_remaining="0", x_ratelimit_reset="1767225630")
+    assert rate_limit_wait(limited, now=lambda: 1767225600.0) == 31.0
 
 
 def test_a_limit_told_in_words_alone_is_waited_for_a_minute():

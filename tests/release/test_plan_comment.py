@@ -63,6 +63,22 @@ def test_more_changes_than_a_row_holds_are_in_a_table_below():
     assert "<summary>All 5 changes of training in <code>prod</code></summary>" in text
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (Change(Kind.TRAINING, ("seed",), Nature.ADDED, new=7), "`seed` added (`7`)"),
+        (Change(Kind.TRAINING, ("seed",), Nature.REMOVED, old=7), "`seed` removed (`7`)"),
+        (Change(Kind.TRAINING, ("steps",), Nature.REORDERED, ["a", "b"], ["b", "a"]), "`steps` reordered"),
+        (Change(Kind.TRAINING, ("a",), Nature.CHANGED, [1, 2], [2, 1]), "`[1, 2]` → `[2, 1]` (other order)"),
+        (Change(Kind.TRAINING, ("a",), Nature.CHANGED, 100, 99), "`100` → `99` (-1 %)"),
+    ],
+)
+def test_a_change_in_words(change, words):
+    assert words.replace("-", "\N{MINUS SIGN}").replace(" %", "\N{NO-BREAK SPACE}%") in render_plan_comment(
+        [row(found=(change,))]
+    )
+
+
 def test_few_changes_need_no_table():
     assert "<details>" not in render_plan_comment([row(found=FOUND[:4])])
 
