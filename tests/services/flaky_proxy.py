@@ -37,6 +37,11 @@ class CutShort:
     """Passes on the server's answer but closes the connection in the middle of its body."""
 
 
+@dataclass(frozen=True)
+class Corrupt:
+    """Passes the request on with its body's first byte changed."""
+
+
 @dataclass
 class Stall:
     """Holds the request back until ``release`` is set, then drops it; ``reached`` is set when it came."""
@@ -45,7 +50,7 @@ class Stall:
     release: threading.Event = field(default_factory=threading.Event)
 
 
-Fault = Answer | Drop | CutShort | Stall
+Fault = Answer | Drop | CutShort | Corrupt | Stall
 
 
 @dataclass
@@ -118,6 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             case _:
                 pass
+        if isinstance(fault, Corrupt):
+            body = bytes([body[0] ^ 1]) + body[1:]
         status, headers, answer = self._forward(body)
         if not isinstance(fault, Drop):
             self._answer(status, headers, answer, cut=isinstance(fault, CutShort))

@@ -183,7 +183,12 @@ class S3Store(ObjectStore):
                     f"{doing} failed: S3 cannot be reached safely: {error}",
                     hint="If the certificate comes from your own authority, set AWS_CA_BUNDLE.",
                 ) from error
-            except (aws.HTTPClientError, aws.IncompleteReadError, aws.FlexibleChecksumError) as error:
+            except (
+                aws.ConnectionError,
+                aws.HTTPClientError,
+                aws.IncompleteReadError,
+                aws.FlexibleChecksumError,
+            ) as error:
                 raise TemporaryError(
                     f"no whole answer from S3: {error}",
                     hint="Is the endpoint right (AWS_ENDPOINT_URL_S3, region) and reachable from here?",
