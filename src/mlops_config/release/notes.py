@@ -245,8 +245,8 @@ def _roll_back(record: ReleaseRecord, previous: ReleaseRecord | None) -> str:
     options += [("--store", bundle.store) for bundle in record.bundles]
     commands = f"git checkout --detach {shlex.quote(visible(before.commit))}\n{_shell('release', *options)}"
     return (
-        f"### Roll back\n\nRun the workflow of {name} again, or release it by hand. What it published is still"
-        f" there; this points {plain(record.environment)} back at it.\n\n{fenced(commands, 'sh')}"
+        f"### Roll back\n\nRun the workflow of {name} again, or release it by hand. What it published is"
+        f" still there; this points {plain(record.environment)} back at it.\n\n{fenced(commands, 'sh')}"
     )
 
 
