@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.console_blocks import Command, mismatch, steps
+
 ROOT = Path(__file__).resolve().parent.parent
 
 pytestmark = pytest.mark.e2e
@@ -18,37 +20,40 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def make(folder: Path, *targets: str) -> subprocess.CompletedProcess[str]:
-    """What make said; fails the test when it failed."""
+def make(folder: Path, *targets: str) -> str:
+    """What make and all it called printed; fails the test when it failed."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
     }
     done = subprocess.run(
-        ["make", *targets], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        ["make", *targets],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done
+    assert done.returncode == 0, done.stdout
+    return done.stdout
 
 
-def test_a_fresh_clone_releases_then_finds_nothing_changed_then_survives_a_move(clone: Path) -> None:
-    first = make(clone, "run")
-    assert "installing" in first.stderr
+def test_a_fresh_clone_does_what_the_readme_shows_and_survives_a_move(clone: Path) -> None:
+    shown = [step for step in steps(ROOT / "README.md") if isinstance(step, Command)]
+    assert [command.text for command in shown] == ["make run", "make run"]
+    for command in shown:
+        printed = make(clone, "run")
+        assert mismatch(command, printed) is None, printed
     assert (clone / ".mlops-config" / "store").is_dir()
 
-    again = make(clone, "run")
-    assert "installing" not in again.stderr
-    assert "nothing" in again.stdout + again.stderr
-
     moved = clone.rename(clone.with_name("moved"))
-    mended = make(moved, "setup")
-    assert "making .venv" in mended.stderr
-    assert make(moved, "setup").stderr == ""
-    version = subprocess.run(
-        [moved / ".venv/bin/mlops-config", "--version"], capture_output=True, text=True, check=True
-    )
+    assert "making .venv" in make(moved, "setup")
+    assert make(moved, "setup") == ""
+    program = moved / ".venv" / "bin" / "mlops-config"
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
     assert version.stdout.startswith("mlops-config ")
 
-    status = subprocess.run(
+    left = subprocess.run(
         ["git", "status", "--porcelain"], cwd=moved, capture_output=True, text=True, check=True
     )
-    assert status.stdout == "", "what make makes is ignored by git"
+    assert left.stdout == "", "git ignores what make makes"
