@@ -33,9 +33,8 @@ def opened(act: Act, caller: Caller, github: GitHubApi, token: str = "job-token"
 
 
 def test_a_good_change_passes_with_a_row_for_every_file_in_summary_and_comment(act, caller, github):
-    caller.edit(
-        "configs/dev/dev_training_config.yaml", "owner: fares@example.com", "owner: rides@example.com"
-    )
+    training = caller.config("dev", "training")
+    caller.edit(training, "owner: fares@example.com", "owner: rides@example.com")
     caller.commit("Change the owner")
     run = opened(act, caller, github)
     assert run.exit_code == 0, run.log
@@ -49,17 +48,17 @@ def test_a_good_change_passes_with_a_row_for_every_file_in_summary_and_comment(a
 
 
 def test_a_bad_change_fails_with_each_error_on_its_very_line(act, caller, github):
-    training = "configs/staging/staging_training_config.yaml"
-    inference = "configs/prod/prod_inference_config.yaml"
-    strategy = caller.edit(training, "test_fraction: 0.2", "test_fraction: twenty")
-    kind = caller.edit(inference, "kind: inference", "kind: inferense")
+    training, inference = caller.config("staging", "training"), caller.config("prod", "inference")
+    lines = {
+        (training, caller.edit(training, "test_fraction: 0.2", "test_fraction: twenty")),
+        (inference, caller.edit(inference, "kind: inference", "kind: inferense")),
+    }
     caller.commit("Break two files")
     run = opened(act, caller, github)
     assert run.exit_code != 0
     assert run.results["Configuration"] == "failure"
     errors = {each.place for each in run.annotations if each.level == "error"}
-    assert {(training, strategy), (inference, kind)} <= errors
-    assert {file for file, _ in errors} == {training, inference}
+    assert errors == {(path.relative_to(caller.folder).as_posix(), line) for path, line in lines}
     findings = run.artifacts / "mlops-config-findings"
     assert {path.name for path in findings.iterdir()} >= {"findings.json", "findings.sarif", "report.md"}
 
@@ -75,13 +74,14 @@ jobs:
 
 def test_the_report_of_a_failed_validation_is_posted_and_the_next_one_updates_it(act, caller, github):
     alone = caller.workflow("comment.yml", COMMENT_ALONE)
-    caller.edit("configs/dev/dev_training_config.yaml", "test_fraction: 0.2", "test_fraction: 1.2")
+    training = caller.config("dev", "training")
+    caller.edit(training, "test_fraction: 0.2", "test_fraction: 1.2")
     caller.commit("Break it")
     failed = opened(act, caller, github)
     env = {"GITHUB_API_URL": github.api_url}
     act.run(caller.folder, alone, "pull_request", caller.pull_request(), env=env, artifacts=failed.artifacts)
     (broken,) = [comment["body"] for comment in github.state.comments]
-    caller.edit("configs/dev/dev_training_config.yaml", "test_fraction: 1.2", "test_fraction: 0.2")
+    caller.edit(training, "test_fraction: 1.2", "test_fraction: 0.2")
     caller.commit("Mend it")
     run = opened(act, caller, github)
     assert run.exit_code == 0, run.log

@@ -84,6 +84,12 @@ class Run:
             if "jobResult" in event
         }
 
+    @property
+    def failed_steps(self) -> list[str]:
+        """The names of the jobs' own steps that failed."""
+        failed = (event["step"] for event in self.events if event.get("stepResult") == "failure")
+        return list(dict.fromkeys(failed))
+
     def outputs(self, job: str = "") -> dict[str, str]:
         """Every output that a step of a job set, the latest of a name; without a job those of all."""
         return {

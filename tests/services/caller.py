@@ -1,47 +1,25 @@
 """A repository that uses the action: the example configuration and the example workflows, as they stand."""
 
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.repositories import ROOT, Repository
 
 
-class Caller:
+class Caller(Repository):
     """The repository ``acme/fares``, committed, with its workflows under ``.github/workflows``."""
 
     name = "acme/fares"
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        shutil.copytree(ROOT / "configs", folder / "configs")
+        super().__init__(folder)
         workflows = folder / ".github" / "workflows"
         workflows.mkdir(parents=True)
         for example in sorted((ROOT / "examples").glob("*.yml")):
             shutil.copy(example, workflows)
-        self.git("init", "--quiet", "--initial-branch=main")
         self.git("remote", "add", "origin", f"https://github.com/{self.name}.git")
-        self.commit("Configure the fare model")
-
-    def git(self, *arguments: str) -> str:
-        """What git prints."""
-        command = ["git", "-C", str(self.folder), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    def commit(self, message: str) -> str:
-        """Commits everything; the full SHA."""
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", message)
-        return self.git("rev-parse", "HEAD")
-
-    def edit(self, path: str, old: str, new: str) -> int:
-        """Replaces ``old``, which must be there once, in a file; the line it stands on."""
-        file = self.folder / path
-        text = file.read_text("utf-8")
-        assert text.count(old) == 1, f"{old!r} is in {path} {text.count(old)} times"
-        file.write_text(text.replace(old, new), "utf-8")
-        return text[: text.index(old)].count("\n") + 1
+        self.commit("Use the action")
 
     def workflow(self, name: str, text: str) -> str:
         """Adds a workflow of the caller's own; its path."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from mlops_config.bundle.bundle import config_digest
 from mlops_config.contract.validation import Validation, validate
 from mlops_config.files import make_output_folder, write_atomically
 from mlops_config.findings import Severity
@@ -12,6 +13,7 @@ from mlops_config.github.inputs import Inputs, read_inputs
 from mlops_config.github.matrix import OUTPUTS_NAME, REPORT_NAME
 from mlops_config.github.plan import plan_of_merge
 from mlops_config.github.step import Outputs, Step
+from mlops_config.kinds import canonical_name
 from mlops_config.report import render
 from mlops_config.settings import Settings
 
@@ -152,9 +154,8 @@ def _digest(validation: Validation, environment: str) -> Outputs:
     configs = validation.environment(environment)
     if not configs.complete:
         return {}
-    from mlops_config.pipeline import bundle_of
-
-    return {"config-digest": bundle_of(configs).digest}
+    files = ((canonical_name(environment, kind), file.data) for kind, file in configs.files.items())
+    return {"config-digest": config_digest(files)}
 
 
 def _report(step: Step, validation: Validation, project: str, plan: str = "") -> str:
