@@ -22,11 +22,9 @@ def environment(name: str, *, without: str | None = None) -> Path:
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         chosen = folder / "requirements.txt"
         chosen.write_text(lock)
-        python = folder / "bin" / "python"
-        pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-input", "-qq", "install"]
-        subprocess.run(
-            [*pip, "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", chosen], check=True
-        )
+        pip: list[str | Path] = [folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "-qq"]
+        locked = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(chosen)]
+        subprocess.run([*pip, "install", *locked], check=True)
         stamp.write_text(wanted)
     return folder / "bin"
 
