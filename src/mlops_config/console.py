@@ -1,7 +1,6 @@
 """What a person sees while stages run: a line per stage on stderr, live on a terminal."""
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -67,6 +66,8 @@ class TerminalConsole:
     def show_progress(self, name: str, line: str) -> None:
         """Rewrites the stage's line; without a terminal nothing is shown until the stage ends."""
         if self._live:
+            import shutil
+
             width = shutil.get_terminal_size().columns - 1
             text = "".join(char if char.isprintable() else " " for char in f"  {name:<{NAME_WIDTH}} {line}")
             self._write(f"{CLEAR_LINE}{text[:width]}")

@@ -54,7 +54,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Prints the findings; 1 if any is as severe as ``--fail-on``."""
     from mlops_config.console import wants_color
     from mlops_config.contract.validation import validate
-    from mlops_config.files import write_atomically
     from mlops_config.findings import Severity
     from mlops_config.report import render
 
@@ -64,6 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
     color = arguments.format == "text" and wants_color(sys.stdout)
     sys.stdout.write(render(arguments.format, validation, color=color))
     for name, path in reports:
+        from mlops_config.files import write_atomically
+
         write_atomically(path, render(name, validation, color=False).encode())
     if arguments.fail_on == "never":
         return 0
