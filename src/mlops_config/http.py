@@ -154,19 +154,19 @@ class HttpClient:
         except requests.exceptions.SSLError as error:
             raise ServiceError(
                 f"{host} cannot be reached safely: {_cause(error)}",
-                hint="If its certificate comes from your own authority, set REQUESTS_CA_BUNDLE to that"
-                " authority's certificate. 'wrong version number' means it speaks plain http.",
+                hint="if its certificate comes from your own authority, set REQUESTS_CA_BUNDLE to that"
+                " authority's certificate; 'wrong version number' means that it speaks plain http",
             ) from error
         except _CONNECTION_LOST as error:
             if not may_repeat and not _never_arrived(error):
                 raise ServiceError(
                     f"{host} closed the connection during {method} {_shown(url)}, so it is not known"
                     f" whether it was carried out: {_cause(error)}",
-                    hint="Look whether it was, then run the command again.",
+                    hint="look whether it was, then run the command again",
                 ) from error
             raise TemporaryError(
                 f"no answer from {host}: {_cause(error)}",
-                hint="Is the address right, the service up, and reachable from here (proxy, firewall)?",
+                hint="is the address right, the service up, and reachable from here (proxy, firewall)?",
             ) from error
         except (requests.exceptions.RequestException, ValueError) as error:
             raise ServiceError(f"{method} {_shown(url)} cannot be sent: {error}") from error
@@ -192,7 +192,7 @@ class HttpClient:
             raise TemporaryError(reason, wait=asked)
         raise ServiceError(
             f"{reason}; it is not known whether it was carried out",
-            hint="Look whether it was, then run the command again.",
+            hint="look whether it was, then run the command again",
         )
 
 

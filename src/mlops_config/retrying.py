@@ -80,10 +80,7 @@ class Retries:
         self, doing: str, error: TemporaryError, tried: int, started: float, end: str
     ) -> ServiceError:
         times = "once" if tried == 1 else f"{tried} times in {self.clock() - started:.0f} s"
-        hint = (
-            error.hint
-            or "Run the command again when the service is back: what is already done is not redone."
-        )
+        hint = error.hint or "run the same command again when the service is back: it goes on from there"
         return ServiceError(f"{doing} failed: {error.reason} (tried {times}{end})", hint=hint)
 
 

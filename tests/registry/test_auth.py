@@ -99,7 +99,7 @@ class TestPassword:
         assert (
             f"{locked_registry.host} wants credentials; none were found in nowhere" in refused.value.message
         )
-        assert refused.value.hint == f"Run: docker login {locked_registry.host}"
+        assert refused.value.hint == f"run: docker login {locked_registry.host}"
 
     def test_a_wrong_password_fails_at_once_and_names_registry_user_and_source(
         self, connect: Connect, locked_registry: Registry

@@ -97,7 +97,7 @@ def test_secrets_do_not_show_when_printed(config: Write) -> None:
 def test_an_entry_that_is_not_base64_says_so(config: Write) -> None:
     with pytest.raises(UsageError, match="not base64") as wrong:
         find_credentials("ghcr.io", config({"auths": {"ghcr.io": {"auth": "%%%"}}}))
-    assert wrong.value.hint == "Run: docker login ghcr.io"
+    assert wrong.value.hint == "run: docker login ghcr.io"
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '"x"'])

@@ -324,7 +324,7 @@ class TestFaults:
         with pytest.raises(ServiceError, match="NAME_UNKNOWN: repository not found") as failed:
             flaky_client.push_blob(b"x")
         assert failed.value.hint == (
-            f"Create the repository {flaky_client.reference.name} first: this registry does not on its own."
+            f"create the repository {flaky_client.reference.name} first: this registry does not on its own"
         )
 
     def test_a_tag_that_may_not_move_is_told(self, flaky_client: RegistryClient, proxy: FlakyProxy) -> None:

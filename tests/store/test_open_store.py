@@ -107,4 +107,4 @@ def test_without_boto3_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(UsageError, match="boto3") as missing:
         open_store("s3://configs").current("fares", "prod")
-    assert missing.value.hint == "Run: pip install 'mlops-config-action[s3]'"
+    assert missing.value.hint == "run: pip install 'mlops-config-action[s3]'"

@@ -70,7 +70,7 @@ def test_another_project_in_the_same_repository_is_refused(store_registry: Regis
     ):
         with pytest.raises(UsageError, match="holds the project 'fares', not 'tips'") as refused:
             look()
-        assert refused.value.hint == "Give each project a repository of its own."
+        assert refused.value.hint == "give each project a repository of its own"
 
 
 @pytest.mark.e2e

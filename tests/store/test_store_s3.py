@@ -170,7 +170,7 @@ def test_a_missing_bucket_is_told_with_the_command_that_makes_it(
     assert proxy.host
     error = failure_of(lambda: opened("no-such-bucket").publish_bundle(example_bundle()))
     assert "there is no bucket no-such-bucket" in error.message
-    assert error.hint == "Create it, or mend the store's URI: aws s3 mb s3://no-such-bucket"
+    assert error.hint == "create it, or mend the store's URI: aws s3 mb s3://no-such-bucket"
     assert error.exit_code == 3
     assert waits == []
 
@@ -183,6 +183,7 @@ def test_a_missing_bucket_is_told_with_the_command_that_makes_it(
         (403, "SignatureDoesNotMatch", "aws sts get-caller-identity"),
         (400, "ExpiredToken", "aws sts get-caller-identity"),
         (400, "AuthorizationHeaderMalformed", "set AWS_REGION"),
+        (403, "RequestTimeTooSkewed", "clock"),
         (501, "NotImplemented", "conditional writes"),
     ],
 )
@@ -215,7 +216,7 @@ def test_half_of_the_credentials_are_told(
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     error = failure_of(lambda: opened().current(PROJECT, "prod"))
     assert error.hint
-    assert "Mend" in error.hint
+    assert "mend" in error.hint
     assert proxy.requests == []
 
 

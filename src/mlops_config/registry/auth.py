@@ -107,7 +107,7 @@ class Authorizer:
         """The error that says whose credentials were refused, for what, and where they came from."""
         said = explanation(response)
         found = self.credentials
-        hint = f"Run: docker login {self._registry}"
+        hint = f"run: docker login {self._registry}"
         if found.anonymous:
             text = (
                 f"{doing} failed: {self._registry} wants credentials; none were found in {found.source}{said}"
@@ -115,7 +115,7 @@ class Authorizer:
             return ServiceError(text, hint=hint)
         who = f"of user {found.username!r} " if found.username else ""
         text = f"{doing} failed: {self._registry} refuses the credentials {who}from {found.source}{said}"
-        return ServiceError(text, hint=f"{hint} (or give that user the permission).")
+        return ServiceError(text, hint=f"{hint} (or give that user the permission)")
 
     def _basic(self, refused: str | None, response: requests.Response, doing: str) -> str:
         found = self.credentials

@@ -292,9 +292,9 @@ class RegistryClient:
         codes = codes_of(response)
         hint = None
         if "NAME_UNKNOWN" in codes or (response.status_code == 404 and response.request.method == "POST"):
-            hint = f"Create the repository {self.reference.name} first: this registry does not on its own."
+            hint = f"create the repository {self.reference.name} first: this registry does not on its own"
         elif "TAG_INVALID" in codes or "immutable" in response.text.lower():
-            hint = "This registry does not let the tag move: exclude it from its immutable tags."
+            hint = "exclude it from this registry's immutable tags"
         return ServiceError(
             f"{doing} failed: {self.reference.registry} answered {words_of(response)}", hint=hint
         )

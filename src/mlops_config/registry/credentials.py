@@ -105,7 +105,7 @@ def _from_entry(entry: dict[str, Any], registry: str, path: Path) -> Credentials
         except (binascii.Error, UnicodeDecodeError, TypeError) as error:
             raise UsageError(
                 f"the Docker configuration {path} has an entry for {registry} that is not base64",
-                hint=f"Run: docker login {registry}",
+                hint=f"run: docker login {registry}",
             ) from error
         username, _, password = decoded.rstrip("\0").partition(":")
     return Credentials(
@@ -121,7 +121,7 @@ def _from_helper(name: str, key: str, path: Path, looked: list[str], *, required
         if required:
             raise UsageError(
                 f"{path} names {program} for {key}, and there is no such program on PATH",
-                hint=f"Install {program}, or remove its entry under credHelpers.",
+                hint=f"install {program}, or remove its entry under credHelpers",
             )
         looked.append(f"{program} (not on PATH)")
         return None

@@ -24,7 +24,7 @@ def open_store(uri: str) -> "Store":
     if "@" in parts.netloc:
         raise UsageError(
             f"the store {parts.scheme}://…@{parts.netloc.rpartition('@')[2]} has credentials in its URI",
-            hint="URIs end up in logs and release records. Use the store's own login (docs/stores.md).",
+            hint="use the store's own login (docs/stores.md): URIs end up in logs and release records",
         )
     if parts.query or parts.fragment:
         raise UsageError(f"the store {uri!r} has a query or fragment; a store's URI ends with its path")
@@ -33,7 +33,7 @@ def open_store(uri: str) -> "Store":
         what = (
             f"stores of the kind {parts.scheme}:// are" if parts.scheme else f"{uri!r} has no scheme, and is"
         )
-        raise UsageError(f"{what} not supported by this version", hint=f"Use one of {', '.join(SCHEMES)}.")
+        raise UsageError(f"{what} not supported by this version", hint=f"use one of {', '.join(SCHEMES)}")
     return opener(uri)
 
 
@@ -48,7 +48,7 @@ def _open_local(uri: str) -> "Store":
     if parts.netloc not in {"", "localhost"} or not path.is_absolute() or ".." in path.parts:
         raise UsageError(
             f"the store {uri!r} is not a folder on this machine: expected file:/// and an absolute path",
-            hint="For example file:///srv/configs; in a shell: file://$PWD/store",
+            hint="for example file:///srv/configs; in a shell: file://$PWD/store",
         )
     return LocalStore(path, uri.rstrip("/"))
 
@@ -70,12 +70,12 @@ def _open_oci(uri: str) -> "Store":
     if first == name or not (set(first) & set(".:") or first == "localhost"):
         raise UsageError(
             f"the store {uri!r} does not say which registry and repository",
-            hint="For example oci://ghcr.io/acme/fares-config",
+            hint="for example oci://ghcr.io/acme/fares-config",
         )
     reference = Reference.parse(name)
     if reference.tag or reference.digest:
         raise UsageError(
             f"the store {uri!r} has a tag or digest: a store is a whole repository",
-            hint=f"Use oci://{reference.name}",
+            hint=f"use oci://{reference.name}",
         )
     return OciStore(RegistryClient(reference))

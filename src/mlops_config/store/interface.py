@@ -61,6 +61,7 @@ class Store(ABC):
 
         Raises:
             ObjectExistsError: that name holds another release (other bytes).
+            UsageError: the release's bundle is not in this store.
         """
 
     @abstractmethod
@@ -81,4 +82,5 @@ class Store(ABC):
 
         Raises:
             CurrentMovedError: it is not.
+            UsageError: the release is not in this store.
         """

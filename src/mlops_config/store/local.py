@@ -52,7 +52,7 @@ class LocalStore(ObjectStore):
             raise ObjectExistsError(
                 f"{self.address(key)} is there with other content:"
                 f" it has {sha256_of(stored or b'')}, this is {sha256_of(data)}",
-                hint="Nothing is overwritten. Find out who wrote it; a release needs a new name.",
+                hint="nothing is overwritten: find out who wrote it, or give the release a new name",
             )
         return False
 
@@ -92,7 +92,7 @@ class LocalStore(ObjectStore):
             if path.is_symlink():
                 raise IntegrityError(
                     f"{path} is a symbolic link, and a store holds none: it could lead anywhere",
-                    hint="Remove it, or give the store another folder.",
+                    hint="remove it, or give the store another folder",
                 )
         return path
 
@@ -177,12 +177,12 @@ def _disk_errors(doing: str) -> Iterator[None]:
         if error.errno in _FULL:
             raise ServiceError(
                 f"{doing} failed: {reason}; nothing half-written is left there",
-                hint="Free some space, then run the command again: it goes on where it stopped.",
+                hint="free some space and run the same command again: it goes on from there",
             ) from error
         if error.errno == errno.ELOOP:
             raise IntegrityError(f"{doing} failed: a symbolic link is in its place") from error
         if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-            hint = f"Let {_user()} write there, or give the store another folder."
+            hint = f"let {_user()} write there, or give the store another folder"
             raise ServiceError(f"{doing} failed: {reason}", hint=hint) from error
         raise ServiceError(f"{doing} failed: {reason}") from error
 

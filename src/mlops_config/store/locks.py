@@ -46,7 +46,7 @@ def exclusive(
                 if time.monotonic() > deadline:
                     raise ServiceError(
                         f"another process has held the lock {path} for {limit:.0f} s",
-                        hint="Wait for it to end, or end it, then run the command again.",
+                        hint="wait for it to end, or end it, then run the command again",
                     ) from error
                 sleep(_PAUSE_SECONDS)
         yield

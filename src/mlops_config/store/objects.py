@@ -100,7 +100,7 @@ class ObjectStore(Store):
             raise UsageError(
                 f"release {record.name} cannot be stored in {self.uri}: its bundle {record.config_digest}"
                 " is not there",
-                hint="Publish the bundle first.",
+                hint="publish the bundle first",
             )
         key = _release_key(record.project, record.environment, record.name)
         return Published(self.address(key), self.put_if_absent(key, record.to_json()))
@@ -137,7 +137,7 @@ class ObjectStore(Store):
         if self.get(release) is None:
             raise UsageError(
                 f"{record.environment} cannot point at release {record.name}: it is not in {self.uri}",
-                hint="Publish the release first.",
+                hint="publish the release first",
             )
         token = self.compare_and_swap(key, _pointer(record), expected.token if expected else None)
         if token is None:
@@ -173,7 +173,7 @@ def moved(
     return CurrentMovedError(
         f"{record.environment} was pointed at {after} by someone else while release {record.name} was made"
         f" ({origin} said {before} before)",
-        hint="Look at that release, then run the command again if yours should replace it.",
+        hint="look at that release, then run the command again if yours should replace it",
     )
 
 

@@ -76,7 +76,7 @@ class OciStore(Store):
             raise UsageError(
                 f"release {record.name} cannot be stored in {self.uri}: its bundle {record.config_digest}"
                 " is not there",
-                hint="Publish the bundle first.",
+                hint="publish the bundle first",
             )
         self._require_project(_annotations(subject).get(_PROJECT, ""), record.project)
         tag = release_tag(record.environment, record.name)
@@ -128,7 +128,7 @@ class OciStore(Store):
         if release is None:
             raise UsageError(
                 f"{record.environment} cannot point at release {record.name}: it is not in {self.uri}",
-                hint="Publish the release first.",
+                hint="publish the release first",
             )
         wanted = Current(record.name, record.config_digest, release.digest)
         now = self.current(record.project, record.environment)
@@ -151,7 +151,7 @@ class OciStore(Store):
             raise ObjectExistsError(
                 f"{self._shown(tag)} holds other content under the name of {what}:"
                 f" it is {there.digest}, this is {manifest.digest}",
-                hint="Nothing is overwritten. Find out who wrote it; a release needs a new name.",
+                hint="nothing is overwritten: find out who wrote it, or give the release a new name",
             )
         return there is not None
 
@@ -160,7 +160,7 @@ class OciStore(Store):
         if manifest is not None and manifest.document().get("artifactType") != artifact_type:
             raise IntegrityError(
                 f"{self._shown(tag)} is not a {artifact_type}, so this program did not put it there",
-                hint="Give the store a repository of its own.",
+                hint="give the store a repository of its own",
             )
         return manifest
 
@@ -183,7 +183,7 @@ class OciStore(Store):
         if found != expected:
             raise UsageError(
                 f"{self.uri} holds the project {found!r}, not {expected!r}",
-                hint="Give each project a repository of its own.",
+                hint="give each project a repository of its own",
             )
 
     def _shown(self, tag: str) -> str:

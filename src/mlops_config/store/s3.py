@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
-EXTRA_HINT = "Run: pip install 'mlops-config-action[s3]'"
+EXTRA_HINT = "run: pip install 'mlops-config-action[s3]'"
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -31,7 +31,20 @@ _TAKEN = {412, 304}
 _CONFLICT = 409
 """Someone else is writing the object this moment; S3 says to send the request again."""
 _DAMAGED_ON_THE_WAY = {"BadDigest", "XAmzContentSHA256Mismatch", "RequestTimeout", "IncompleteBody"}
-_CREDENTIALS_REFUSED = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
+_FORBIDDEN = 403
+_NEW_CREDENTIALS = "get new AWS credentials; see whose are in use with: aws sts get-caller-identity"
+_OTHER_REGION = "set AWS_REGION to the bucket's region"
+_HINTS = {
+    "InvalidAccessKeyId": _NEW_CREDENTIALS,
+    "SignatureDoesNotMatch": _NEW_CREDENTIALS,
+    "ExpiredToken": _NEW_CREDENTIALS,
+    "InvalidToken": _NEW_CREDENTIALS,
+    "PermanentRedirect": _OTHER_REGION,
+    "AuthorizationHeaderMalformed": _OTHER_REGION,
+    "IllegalLocationConstraintException": _OTHER_REGION,
+    "RequestTimeTooSkewed": "set this machine's clock",
+    "NotImplemented": "use another server: without conditional writes nothing would stop an overwrite",
+}
 _CONTENT_TYPES = {"json": "application/json", "yaml": "application/yaml"}
 
 
@@ -86,13 +99,13 @@ class S3Store(ObjectStore):
         if stored is None:
             raise ServiceError(
                 f"{self.address(key)} was there when it was to be written, and gone when it was read",
-                hint="Find out who deletes objects there, then run the command again.",
+                hint="find out who deletes objects there, then run the command again",
             )
         if stored.data != data:
             raise ObjectExistsError(
                 f"{self.address(key)} is there with other content:"
                 f" it has {sha256_of(stored.data)}, this is {sha256_of(data)}",
-                hint="Nothing is overwritten. Find out who wrote it; a release needs a new name.",
+                hint="nothing is overwritten: find out who wrote it, or give the release a new name",
             )
         return False
 
@@ -181,7 +194,7 @@ class S3Store(ObjectStore):
             except aws.SSLError as error:
                 raise ServiceError(
                     f"{doing} failed: S3 cannot be reached safely: {error}",
-                    hint="If the certificate comes from your own authority, set AWS_CA_BUNDLE.",
+                    hint="if the certificate comes from your own authority, set AWS_CA_BUNDLE",
                 ) from error
             except (
                 aws.ConnectionError,
@@ -191,7 +204,7 @@ class S3Store(ObjectStore):
             ) as error:
                 raise TemporaryError(
                     f"no whole answer from S3: {error}",
-                    hint="Is the endpoint right (AWS_ENDPOINT_URL_S3, region) and reachable from here?",
+                    hint="is the endpoint right (AWS_ENDPOINT_URL_S3, region) and reachable from here?",
                 ) from error
             except aws.BotoCoreError as error:
                 raise _not_configured(error, doing) from error
@@ -199,29 +212,17 @@ class S3Store(ObjectStore):
         return self._retries.run(translated, doing=doing)
 
     def _refused(self, error: "ClientError", doing: str) -> MlopsConfigError:
-        code, message = _code(error), _message(error)
-        hint: str | None = None
+        status, code, message = _status(error), _code(error), _message(error)
+        hint = _HINTS.get(code)
         if code == "NoSuchBucket":
             message = f"there is no bucket {self._bucket}"
-            hint = f"Create it, or mend the store's URI: aws s3 mb s3://{self._bucket}"
-        elif code in _CREDENTIALS_REFUSED:
+            hint = f"create it, or mend the store's URI: aws s3 mb s3://{self._bucket}"
+        elif hint is None and status == _FORBIDDEN:
             hint = (
-                "The AWS credentials in use are wrong or have expired: look with: aws sts get-caller-identity"
+                f"let the AWS identity in use have s3:GetObject, s3:PutObject and s3:ListBucket on {self.uri}"
+                " (docs/stores.md has the policy)"
             )
-        elif _status(error) == 403:
-            hint = (
-                f"The AWS identity in use needs s3:GetObject, s3:PutObject and s3:ListBucket on {self.uri}"
-                " (docs/stores.md has the policy)."
-            )
-        elif code in {
-            "PermanentRedirect",
-            "AuthorizationHeaderMalformed",
-            "IllegalLocationConstraintException",
-        }:
-            hint = "The bucket is in another region: set AWS_REGION to it."
-        elif code == "NotImplemented":
-            hint = "This server knows no conditional writes, so nothing would stop an overwrite. Use another."
-        return ServiceError(f"{doing} failed: S3 answered {_status(error)} {code}: {message}", hint=hint)
+        return ServiceError(f"{doing} failed: S3 answered {status} {code}: {message}", hint=hint)
 
 
 def open_client() -> "S3Client":
@@ -259,13 +260,13 @@ def _not_configured(error: Exception, doing: str) -> ServiceError:
     hint = None
     if isinstance(error, aws.NoCredentialsError):
         hint = (
-            "Give some: AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role"
-            " (in GitHub Actions: aws-actions/configure-aws-credentials before this step)."
+            "give some: AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role"
+            " (in GitHub Actions: aws-actions/configure-aws-credentials before this step)"
         )
     elif isinstance(error, (aws.PartialCredentialsError, aws.ProfileNotFound)):
-        hint = "Mend ~/.aws/credentials, ~/.aws/config or the AWS_ variables."
+        hint = "mend ~/.aws/credentials, ~/.aws/config or the AWS_ variables"
     elif isinstance(error, (aws.UnauthorizedSSOTokenError, aws.SSOTokenLoadError, aws.TokenRetrievalError)):
-        hint = "Run: aws sso login"
+        hint = "run: aws sso login"
     return ServiceError(f"{doing} failed: {error}", hint=hint)
 
 
