@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -12,6 +13,8 @@ from mlops_config.image.buildx import LOG_LINES, BuildRequest
 from mlops_config.image.connection import Engine, engine_failure
 from mlops_config.image.interface import Progress
 
+_STOP_SECONDS = 10
+_CONFLICT = 409
 _STEP = re.compile(r"Step \d+/\d+ : (?P<instruction>\w+)")
 _PLAIN = re.compile(r"[\w./-]+=[\w ./:@+,=()-]*", re.ASCII)
 """A label without quote, backslash, dollar or line end: a Dockerfile reads it as nothing but itself."""
@@ -46,10 +49,32 @@ def built_by_engine(engine: Engine, request: BuildRequest, progress: Progress) -
         yield
     except BaseException:
         # What failed is on its way up: an engine that went away meanwhile must not hide it.
-        for image in reversed(steps.made):
-            with suppress(ServiceError), engine.calls(f"removing {image}"):
-                engine.client.api.remove_image(image, noprune=True)
+        with suppress(ServiceError):
+            _discard(engine, steps.made)
         raise
+
+
+def _discard(engine: Engine, images: list[str]) -> None:
+    """Removes what a build made, newest first.
+
+    The newest is in use until the engine has stopped the step that was running on it.
+    """
+    from docker.errors import APIError, NotFound
+
+    deadline = time.monotonic() + _STOP_SECONDS
+    for image in reversed(images):
+        while True:
+            with engine.calls(f"removing {image}"):
+                try:
+                    engine.client.api.remove_image(image, noprune=True)
+                except NotFound:
+                    pass
+                except APIError as error:
+                    if error.status_code == _CONFLICT and time.monotonic() < deadline:
+                        time.sleep(0.1)
+                        continue
+                    raise
+            break
 
 
 def _labelled(request: BuildRequest) -> tuple[bytes, dict[str, str]]:
@@ -90,10 +115,8 @@ class _Steps:
 
 
 def _follow(event: Mapping[str, Any], steps: _Steps, progress: Progress) -> None:
-    # A request the engine refuses outright comes back as a message, a step that fails as an error.
-    wrong = event.get("error") or event.get("message")
-    if wrong:
-        raise engine_failure("docker build", str(wrong), list(steps.log))
+    if "error" in event:
+        raise engine_failure("docker build", str(event["error"]), list(steps.log))
     for line in str(event.get("stream") or event.get("status") or "").splitlines():
         if step := _COLOR.sub("", line).strip():
             steps.add(step, progress)

@@ -2,10 +2,12 @@
 
 import errno
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from mlops_config.errors import ServiceError
 
@@ -78,6 +80,7 @@ def find_engine() -> Engine:
     context = "default"
     try:
         if host:
+            _probe(host)
             client = _from_environment(host)
         else:
             client, host, context = _from_context()
@@ -119,6 +122,18 @@ def engine_failure(doing: str, said: str, log: list[str] | None = None) -> Servi
     return ServiceError(f"{doing} failed: {text}{end}", hint=hint)
 
 
+def _probe(host: str) -> None:
+    """Raises OSError if nothing takes connections there; the SDK would leave its socket open then."""
+    place = urlsplit(host)
+    if place.scheme == "unix":
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(_CONNECT_SECONDS)
+            probe.connect(place.path)
+    elif place.scheme in {"tcp", "http", "https"} and place.hostname:
+        port = place.port or (2376 if os.environ.get("DOCKER_TLS_VERIFY") else 2375)
+        socket.create_connection((place.hostname, port), _CONNECT_SECONDS).close()
+
+
 def _from_environment(host: str) -> "DockerClient":
     import docker
 
@@ -135,6 +150,7 @@ def _from_context() -> tuple["DockerClient", str, str]:
     if context is None:
         raise DockerException(f"there is no Docker context {name or 'of the configured name'}")
     host = str(context.Host)
+    _probe(host)
     client = docker.DockerClient(
         base_url=host,
         tls=context.TLSConfig or False,

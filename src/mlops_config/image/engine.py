@@ -77,6 +77,7 @@ class EngineBuilder(ImageBuilder):
         """The image by that name or ID, pulled if the engine has none, with all its layers looked through.
 
         Raises:
+            UsageError: it is no name of an image.
             ServiceError: there is no such image, or the engine failed.
             IntegrityError: what the engine hands out is not an image.
         """
@@ -84,6 +85,8 @@ class EngineBuilder(ImageBuilder):
             return self._open(reference, progress)
 
     def _build(self, spec: ImageSpec, progress: Progress) -> ImageRecord:
+        for tag in spec.tags:
+            Reference.parse(f"{spec.repository}:{tag}")
         buildx = find_buildx()
         platform = self._platform(spec, buildx)
         dockerfile = dockerfile_of(spec.dockerfile)
@@ -161,6 +164,8 @@ class EngineBuilder(ImageBuilder):
         return record.model_copy(update={"digest": digest, "pushed": True})
 
     def _open(self, reference: str, progress: Progress) -> OpenedImage:
+        if not _IMAGE_ID.fullmatch(reference):
+            Reference.parse(reference)
         found = self._inspect(reference) or self._pull(reference, None, progress)
         progress(f"opening the image ({(found.get('Size') or 0) / 1e6:.1f} MB)")
         with self.engine.calls(f"opening the image {reference}"):

@@ -45,6 +45,7 @@ class ImageBuilder(ABC):
         """Builds the image, opens it and proves what it holds.
 
         Raises:
+            UsageError: repository, tags, base, Dockerfile or platforms cannot be built so.
             ServiceError: the engine failed; the message holds the end of its log.
             IntegrityError: the image does not hold exactly the bundle's files, byte-equal, or its labels and
                 environment variables do not say so.

@@ -28,6 +28,7 @@ from mlops_config.image.oci import (
 )
 from mlops_config.image.opened import OpenedImage, prove
 from mlops_config.registry.content import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest
+from mlops_config.registry.reference import Reference
 from mlops_config.release.record import ImageRecord
 
 DEFAULT_PLATFORM = "linux/amd64"
@@ -66,6 +67,8 @@ class LayoutBuilder(ImageBuilder):
                 f"the Dockerfile {spec.dockerfile} needs a Docker engine, and none answers",
                 hint="start one, or leave the Dockerfile out: an image layout is written without one",
             )
+        for tag in spec.tags:
+            Reference.parse(f"{spec.repository}:{tag}")
         base = _find_base(spec)
         labels = {
             **spec.labels,
