@@ -15,6 +15,8 @@ from mlops_config.contract.yaml_reader import MAX_BYTES, too_large
 from mlops_config.findings import Finding, Place, Related
 from mlops_config.kinds import Kind, accepted_names
 
+_F08_HINT = "check the permissions of the file and of the folders above it"
+
 # Opening a FIFO or a terminal must not wait, and a link put in place after the check must not be followed.
 _FLAGS = os.O_RDONLY
 for _name in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
@@ -109,7 +111,8 @@ class _FolderReader:
             message = f"{self._prefix} is a file; the environment's folder should be there"
             self.findings.append(finding("F07", message, place, hint="put the folder in its place"))
         except OSError as error:
-            self.findings.append(finding("F08", f"{self._prefix} cannot be read: {_reason(error)}", place))
+            message = f"{self._prefix} cannot be read: {_reason(error)}"
+            self.findings.append(finding("F08", message, place, hint=_F08_HINT))
         return None
 
     def _strangers(self, names: Iterable[str]) -> list[str]:
@@ -143,7 +146,8 @@ class _FolderReader:
             if stat.S_ISLNK(os.lstat(path).st_mode):
                 path = os.path.realpath(path)
                 if not _is_within(path, self._base):
-                    self._add("F06", f"{name} is a link that leads out of the configuration folder", name)
+                    message = f"{name} is a link that leads out of the configuration folder"
+                    self._add("F06", message, name, "put the file itself in the link's place")
                     return None
             mode = os.stat(path).st_mode  # noqa: PTH116 - strings throughout, see above
             if not stat.S_ISREG(mode):
@@ -155,7 +159,7 @@ class _FolderReader:
         except FileNotFoundError:
             self._add("F06", f"{name} is a link that leads nowhere", name, "put the YAML file in its place")
         except OSError as error:
-            self._add("F08", f"{name} cannot be read: {_reason(error)}", name)
+            self._add("F08", f"{name} cannot be read: {_reason(error)}", name, _F08_HINT)
         return None
 
     def _read_regular(self, path: str, name: str) -> bytes | None:

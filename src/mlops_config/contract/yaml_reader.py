@@ -31,6 +31,7 @@ from mlops_config.findings import Finding, Place, Related, Severity
 MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 64
 _MOST_OF_ONE_CODE = 20
+_EMPTY_HINT = "write the keys, starting with `schema_version: 1`"
 
 
 class Unread:
@@ -185,7 +186,8 @@ class _Builder:
         next_event()  # the stream's start
         event = next_event()
         if event.__class__ is StreamEndEvent:
-            self._add("Y02", "the file holds nothing but comments or blanks", Place(self._file))
+            message = "the file holds nothing but comments or blanks"
+            self._add("Y02", message, Place(self._file), _EMPTY_HINT)
             return None
         if event.tags or event.version not in (None, (1, 2)):
             hint = "delete the line: these files are always read as YAML 1.2"
@@ -204,7 +206,7 @@ class _Builder:
 
     def _refuse_root(self, event: _Event) -> None:
         if self.data is None:
-            self._add("Y02", "the document is empty", Place(self._file))
+            self._add("Y02", "the document is empty", Place(self._file), _EMPTY_HINT)
             return
         given = "a list" if isinstance(self.data, list) else "a single value"
         hint = "start with keys, such as `schema_version: 1`"

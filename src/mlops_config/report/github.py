@@ -27,7 +27,8 @@ def render(findings: Sequence[Finding], context: ReportContext) -> str:
     if hidden:
         message = f"{counts(hidden)} more: the log of this step and the job summary list all findings"
         lines.append(command("notice", message, title="More findings"))
-    return "\n".join([*lines, stopped(render_text(findings, context))]) + "\n"
+    log = render_text(findings, context).removesuffix("\n")
+    return "\n".join([*lines, stopped(log)]) + "\n"
 
 
 def _annotation(level: str, each: Finding, context: ReportContext) -> str:

@@ -68,7 +68,7 @@ def _details(each: Finding, context: ReportContext) -> Iterator[str]:
 
 
 def _where(place: Place, context: ReportContext) -> str:
-    line = f":{place.line}" if context.texts.get(place.file) else ""
+    line = f":{place.line}" if context.texts.get(place.file) or place.end_line is not None else ""
     return f"<code>{_plain(context.prefix + place.file)}{line}</code>"
 
 

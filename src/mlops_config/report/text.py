@@ -61,9 +61,10 @@ def _related(related: Sequence[Related], context: ReportContext) -> Iterator[str
 
 
 def _where(place: Place, context: ReportContext) -> str:
-    """``file:line:column``; the file alone when nothing of it was read."""
+    """``file:line:column``; the file alone when nothing in it can be pointed at."""
     file = printable(place.file)
-    return f"{file}:{place.line}:{place.column}" if context.texts.get(place.file) else file
+    is_exact = context.texts.get(place.file) or place.end_line is not None
+    return f"{file}:{place.line}:{place.column}" if is_exact else file
 
 
 def _excerpt(place: Place, context: ReportContext) -> tuple[str, str] | None:
