@@ -1,13 +1,7 @@
-"""Cases of the rules between the files of an environment, and between environments."""
+"""Cases of the rules between the files of an environment, X01 to X10."""
 
 from tests.contract.rules.case_types import breaks, inference, monitoring, passes, retrain, training
 from tests.contract.rules.example_configs import GONE
-
-MANY_P_VALUES = (
-    monitoring("drift.numeric", {"method": "ks", "threshold": 0.01}),
-    monitoring("drift.categorical", {"method": "chi_square", "threshold": 0.01}),
-    monitoring("drift.features", {}),
-)
 
 CASES = (
     breaks(
@@ -139,6 +133,13 @@ CASES = (
         at="prod inference data_capture.retention",
         says="write at least P1DT6H",
     ),
+    breaks(
+        "X05",
+        monitoring("performance.join_key", "ride_id"),
+        at="prod inference record.extra_columns",
+        says="add ride_id to record.extra_columns",
+    ),
+    passes("X05", monitoring("performance.join_key", "prediction_id"), inference("record", GONE)),
     passes("X05", inference("data_capture", GONE), monitoring("enabled", False)),
     passes("X05", inference("data_capture.sampling_percent", 7)),
     passes("X05", inference("data_capture.expected_rows_per_day", GONE)),
@@ -200,6 +201,47 @@ CASES = (
         at="prod monitoring drift.categorical.threshold",
         says="of l_infinity for pickup_zone",
     ),
+    breaks(
+        "X07",
+        training("schema.target", {"name": "tipped", "problem_type": "binary_classification"}),
+        monitoring("prediction_drift.categorical", {"method": "psi", "threshold": 0.001}),
+        at="prod monitoring prediction_drift.categorical.threshold",
+        says="for tipped: over 2 categories",
+    ),
+    breaks(
+        "X07",
+        monitoring("reference", {"type": "uri", "uri": "s3://acme-city-taxi-prod/profile/", "rows": 1500}),
+        monitoring("drift.numeric.threshold", 0.02),
+        at="prod monitoring drift.numeric.threshold",
+        says="with 2000 rows against 1500",
+    ),
+    passes(
+        "X07",
+        monitoring("reference", {"type": "uri", "uri": "s3://acme-city-taxi-prod/profile/"}),
+        monitoring("drift.numeric.threshold", 0.014),
+    ),
+    passes(
+        "X07",
+        training("schema.features[5].domain", GONE),
+        monitoring("drift.categorical.threshold", 0.007),
+    ),
+    passes(
+        "X07",
+        training("schema.features[7]", {"name": "booked_at", "type": "timestamp"}),
+        monitoring("prediction_drift.enabled", False),
+    ),
+    passes(
+        "X07",
+        training("schema.target", {"name": "kind", "problem_type": "multiclass_classification"}),
+        monitoring("prediction_drift.categorical", {"method": "psi", "threshold": 0.001}),
+    ),
+    passes(
+        "X07",
+        training("schema.features[5].domain", ["airport"]),
+        training("schema.features[6]", {"name": "raining", "type": "string", "domain": ["yes"]}),
+        monitoring("drift.categorical.threshold", 0.0001),
+    ),
+    passes("X07", monitoring("enabled", False), monitoring("drift.numeric.threshold", 0.0001)),
     passes("X07", monitoring("drift.numeric.threshold", 0.0143)),
     passes("X07", monitoring("drift.numeric", {"method": "ks", "threshold": 0.0001})),
     passes("X07", monitoring("drift.numeric.threshold", 0.01), monitoring("drift.min_samples", 2868)),
@@ -227,6 +269,12 @@ CASES = (
         monitoring("prediction_drift.enabled", False),
         at="prod retrain triggers[0].signal",
         says="write signal: drift",
+    ),
+    breaks(
+        "X08",
+        retrain("triggers[0]", {"type": "drift", "signal": "prediction_drift", "features": ["weekday"]}),
+        at="prod retrain triggers[0].features",
+        says="which have no features",
     ),
     breaks("X08", monitoring("enabled", False), at="prod retrain triggers[0].type", says="which is off"),
     breaks(
@@ -279,187 +327,4 @@ CASES = (
     ),
     passes("X10", retrain("evaluation.thresholds.rmse.threshold", 2.5)),
     passes("X10", retrain("evaluation.thresholds", {"mae": {"threshold": 2}})),
-    breaks(
-        "X11",
-        inference("endpoint.rollout.rollback_alarms", ["fare-latency", "fare-error"]),
-        at="prod inference endpoint.rollout.rollback_alarms[1]",
-        says="did you mean fare-errors?",
-    ),
-    breaks(
-        "X11",
-        monitoring("alerts", []),
-        at="prod inference endpoint.rollout.rollback_alarms[0]",
-        says="add it to the monitoring file",
-    ),
-    breaks(
-        "X12",
-        training("compute", {"target": "gcp", "instance_type": "n2-standard-8"}),
-        at="prod inference deployer.target",
-        says="write target: gcp",
-    ),
-    passes(
-        "X12",
-        training("compute", {"target": "gcp", "instance_type": "n2-standard-8"}),
-        inference("deployer.allow_cross_cloud", True),
-    ),
-    passes("X12", training("compute", {"target": "local"})),
-    breaks(
-        "X13",
-        monitoring("performance.thresholds.mape", {"threshold": 0.2}),
-        at="prod monitoring performance.thresholds.mape",
-        says="add mape to evaluation.metrics",
-    ),
-    breaks(
-        "X13",
-        monitoring("performance.thresholds.accuracy", {"threshold": 0.9}),
-        at="prod monitoring performance.thresholds.accuracy",
-        says="no metric of regression",
-    ),
-    passes("X13", monitoring("performance.thresholds.r2", {"threshold": 0.9})),
-    breaks(
-        "X14",
-        monitoring("report.destination_uri", "s3://acme-city-taxi-prod/fares/predictions/reports/"),
-        at="prod inference batch.output_uri",
-        says="overlaps with monitoring reports",
-    ),
-    breaks(
-        "X14",
-        inference("data_capture.destination_uri", "s3://acme-city-taxi/fares/capture/"),
-        at="prod inference data_capture.destination_uri",
-        says="put prod into the bucket or the path",
-    ),
-    breaks(
-        "X14",
-        monitoring("performance.labels_uri", "s3://acme-city-taxi-prod/fares/"),
-        monitoring("report.destination_uri", "s3://acme-city-taxi-prod/reports/"),
-        inference("data_capture.destination_uri", "s3://acme-city-taxi-prod/capture/"),
-        at="prod inference batch.output_uri",
-        says="overlaps with the labels",
-    ),
-    passes("X14", inference("batch.output_uri", "s3://acme-city-taxi-prod/fares/predictions-2/")),
-    breaks(
-        "X15",
-        inference("batch.schedule.cron", "15 2,6 * * *"),
-        at="prod inference batch.schedule.cron",
-        says="the batch runs at 02:15",
-    ),
-    breaks(
-        "X15",
-        retrain("guards.freeze_windows[0].end", "2027-01-02T00:00:00Z"),
-        at="prod retrain triggers[2].cron",
-        says="the run of 2027-01-01 02:00 Europe/Berlin",
-    ),
-    passes("X15", inference("batch.schedule.cron", "30 4 * * *")),
-    passes("X15", retrain("triggers[2].cron", "0 2 * * MON")),
-    breaks(
-        "X16",
-        inference("endpoint.name", "prod-" + "fare" * 13),
-        at="prod inference endpoint.name",
-        says="has 57 characters; aws takes 54",
-    ),
-    breaks(
-        "X16",
-        training("metadata.model_name", "f" * 41),
-        training("metadata.environment", "production-west"),
-        at="prod training metadata.model_name",
-        says="shorten model_name by 9",
-    ),
-    breaks(
-        "X16",
-        monitoring("schedule.cron", "*/30 * * * *"),
-        at="prod monitoring schedule.cron",
-        says="once an hour",
-    ),
-    passes("X16", inference("endpoint.name", "prod-" + "fare" * 12)),
-    passes("X16", monitoring("schedule.cron", "*/30 * * * *", "dev")),
-    breaks(
-        "X17",
-        training("tracking.registered_model_name", "trip-fare-prod", "staging"),
-        at="staging training tracking.registered_model_name",
-        says="such as trip-fare-staging",
-    ),
-    breaks(
-        "X17",
-        inference("endpoint.name", "trip-fare-prod", "staging"),
-        at="staging inference endpoint.name",
-        says="write trip-fare-staging",
-    ),
-    breaks(
-        "X17",
-        inference("batch.output_uri", "s3://acme-city-taxi-prod/fares/predictions/staging/", "staging"),
-        at="staging inference batch.output_uri",
-        says="where prod keeps batch predictions",
-    ),
-    breaks(
-        "X17",
-        monitoring("report.destination_uri", "s3://acme-city-taxi-prod/trips/curated/dev/", "dev"),
-        at="dev monitoring report.destination_uri",
-        says="where prod keeps the training data",
-    ),
-    passes("X17", inference("batch.input_uri", "s3://acme-city-taxi-prod/fares/capture/", "staging")),
-    breaks(
-        "X18",
-        *MANY_P_VALUES,
-        monitoring("drift.multiple_testing", "none"),
-        at="prod monitoring drift.multiple_testing",
-        says="7 features are tested",
-    ),
-    passes("X18", *MANY_P_VALUES),
-    passes(
-        "X18",
-        *MANY_P_VALUES,
-        monitoring("drift.multiple_testing", "none"),
-        monitoring("drift.features", {"weekday": {"ignore": True}, "raining": {"ignore": True}}),
-    ),
-    breaks(
-        "X19",
-        training("data.timestamp_column", GONE),
-        at="prod retrain data.window.type",
-        says="goes by the age of rows",
-    ),
-    breaks(
-        "X19",
-        training("data.timestamp_column", GONE),
-        retrain("data.window", {"type": "expanding"}),
-        retrain("triggers[0]", {"type": "new_data", "min_rows": 1000}),
-        at="prod retrain triggers[0].type",
-        says="new rows are to start",
-    ),
-    passes("X19", training("data.timestamp_column", GONE), retrain("data.window", {"type": "expanding"})),
-    breaks(
-        "X20",
-        retrain("training.overrides", {"estimator.hyperparameters.max_iters": 50}, "dev"),
-        at="dev retrain training.overrides['estimator.hyperparameters.max_iters']",
-        says="has no value",
-    ),
-    breaks(
-        "X20",
-        retrain("training.overrides", {"estimator.hyperparameters": 1}, "dev"),
-        at="dev retrain training.overrides['estimator.hyperparameters']",
-        says="is a block",
-    ),
-    breaks(
-        "X20",
-        retrain("training.overrides", {"metadata.environment": "prod"}, "dev"),
-        at="dev retrain training.overrides['metadata.environment']",
-        says="is of the header",
-    ),
-    passes(
-        "X20",
-        retrain("training.overrides", {"compute.max_runtime": "PT1H", "data.window": None}, "dev"),
-    ),
-    breaks(
-        "X21",
-        retrain("rollback.bake_time", "PT10M"),
-        at="prod retrain rollback.bake_time",
-        says="write at least PT15M",
-    ),
-    passes("X21", retrain("rollback.bake_time", "PT15M")),
-    breaks(
-        "X22",
-        retrain("data.holdout.fraction", 0.8),
-        at="prod retrain data.holdout.fraction",
-        says="must be less than 0.9",
-    ),
-    passes("X22", retrain("data.holdout.fraction", 0.79)),
 )

@@ -3,13 +3,20 @@
 The first breaking case of a rule is the example on its page in docs/rules.
 """
 
-from tests.contract.rules import across_cases, environment_cases, serving_cases, training_cases
+from tests.contract.rules import (
+    across_cases,
+    environment_cases,
+    further_across_cases,
+    serving_cases,
+    training_cases,
+)
 from tests.contract.rules.case_types import Breaking, Case, Passing
 
 CASES: tuple[Case, ...] = (
     *training_cases.CASES,
     *serving_cases.CASES,
     *across_cases.CASES,
+    *further_across_cases.CASES,
     *environment_cases.CASES,
 )
 BREAKING = tuple(case for case in CASES if isinstance(case, Breaking))

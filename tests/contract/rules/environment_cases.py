@@ -63,6 +63,14 @@ CASES = (
         at="prod retrain promotion.mode",
         says="write mode: manual",
     ),
+    breaks(
+        "E02",
+        retrain("promotion.mode", "automatic"),
+        inference("mode", "batch"),
+        inference("endpoint", GONE),
+        at="prod retrain promotion.mode",
+        says="no rollout with an alarm watches them",
+    ),
     passes("E02", retrain("promotion.mode", "automatic")),
     passes("E02", inference("endpoint.autoscaling", GONE)),
     breaks(
@@ -104,6 +112,24 @@ CASES = (
     passes("E03", training("evaluation.metrics", ["r2", "mae", "rmse"])),
     passes("E03", training("estimator.hyperparameters.max_depth", None)),
     passes("E03", training("estimator.hyperparameters.max_leaf_nodes", 63, "dev")),
+    breaks(
+        "E03",
+        training("schema.features[4].domain", [1, 2, 3]),
+        at="prod training schema.features[4].domain",
+        says="staging has 4 here",
+    ),
+    breaks(
+        "E03",
+        training("schema.features[0].range", GONE),
+        at="prod training schema.features[0].range",
+        says="is null in prod, but [0.1, 150.0] in staging",
+    ),
+    breaks(
+        "E03",
+        training("schema.features[0].required", False),
+        at="prod training schema.features[0].required",
+        says="is false in prod, but true in staging",
+    ),
     breaks(
         "E04",
         monitoring("drift.numeric.threshold", 0.25),
@@ -172,6 +198,24 @@ CASES = (
         inference("batch.instance_count", 3, "dev"),
         at="dev inference batch.instance_count",
         says="at most 2",
+    ),
+    passes("E05", inference("mode", "endpoint", "dev"), inference("batch", GONE, "dev")),
+    passes("E05", inference("mode", "batch", "dev"), inference("endpoint", GONE, "dev")),
+    breaks(
+        "E05",
+        inference(
+            "deployer",
+            {
+                "target": "gcp",
+                "project": "acme-ml-dev",
+                "location": "europe-west4",
+                "service_account": "secret://vertex",
+            },
+            "dev",
+        ),
+        inference("endpoint.instance_type", "n2-standard-16", "dev"),
+        at="dev inference endpoint.instance_type",
+        says="16 is more than dev should take",
     ),
     passes("E05", training("compute", {"target": "gcp", "instance_type": "n2-standard-8"}, "dev")),
     breaks(

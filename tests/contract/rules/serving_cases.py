@@ -34,6 +34,7 @@ CASES = (
         at="dev inference endpoint.instance_type",
         says="leave it out",
     ),
+    passes("C19", inference("endpoint", GONE)),
     breaks(
         "C20",
         inference("endpoint.name", "trip-fare"),
@@ -90,6 +91,7 @@ CASES = (
         says="write more than PT25M",
     ),
     passes("C23", inference("endpoint.rollout.timeout", "PT26M")),
+    passes("C23", inference("endpoint", GONE)),
     breaks(
         "C24",
         inference("batch.output_uri", "s3://acme-city-taxi-prod/trips/to-price/done/"),
@@ -226,8 +228,14 @@ CASES = (
     breaks(
         "C33",
         retrain("promotion.alias_from", "champion"),
-        at="prod retrain promotion.alias_to",
+        at="prod retrain promotion.alias_from",
         says="both called champion",
+    ),
+    breaks(
+        "C33",
+        retrain("promotion.alias_to", "challenger"),
+        at="prod retrain promotion.alias_to",
+        says="both called challenger",
     ),
     breaks(
         "C33",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mlops_config.contract.rules.engine import Breach, Environment, environment_rule
 from mlops_config.contract.rules.noise import noise_floor, rows_needed
+from mlops_config.contract.rules.serving import RECORDED_ALWAYS
 from mlops_config.contract.rules.wording import duration, instead, listed, number
 from mlops_config.findings import ConfigPath, format_path
 from mlops_config.kinds import Kind
@@ -117,8 +118,9 @@ def monitored_features_exist(environment: Environment) -> Iterator[Breach]:
 @environment_rule("X05", "Monitoring does not get the rows it needs", Kind.INFERENCE, Kind.MONITORING)
 def capture_feeds_monitoring(environment: Environment) -> Iterator[Breach]:
     """While monitoring is on, `data_capture` is there and enabled, with `include_output` if predictions or
-    performance are judged; it keeps rows until their window is judged; and where `expected_rows_per_day` is
-    given, the rows captured in one window are at least every `min_samples` and `min_labels`.
+    performance are judged; it keeps rows until their window is judged; the column that `performance.join_key`
+    names is written with predictions; and where `expected_rows_per_day` is given, the rows captured in one
+    window are at least every `min_samples` and `min_labels`.
 
     Why: a window with too few rows is not judged at all, and silence looks like health.
 
@@ -148,6 +150,16 @@ def capture_feeds_monitoring(environment: Environment) -> Iterator[Breach]:
             "set include_output to true",
             environment.see(Kind.MONITORING, (judged,), "judged here"),
         )
+    if monitoring.performance is not None:
+        key, columns = monitoring.performance.join_key, (*RECORDED_ALWAYS, *inference.record.extra_columns)
+        if key not in columns:
+            yield environment.breach(
+                Kind.INFERENCE,
+                ("record", "extra_columns"),
+                f"labels are joined by {key}, which is not written with predictions: {listed(columns, 10)}",
+                f"add {key} to record.extra_columns",
+                environment.see(Kind.MONITORING, ("performance", "join_key"), f"joined by {key}"),
+            )
     label_delay = monitoring.performance.label_delay if monitoring.performance else timedelta(0)
     until_judged = monitoring.window + max(monitoring.delay, label_delay)
     if capture.retention < until_judged:

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 _CHANGES = ("min_absolute_change", "min_relative_change")
 
 
-@file_rule("C03", "A threshold that says nothing, or that nothing can meet", *Kind)
+@file_rule(
+    "C03",
+    "A threshold that says nothing, or that nothing can meet",
+    Kind.TRAINING,
+    Kind.MONITORING,
+    Kind.RETRAIN,
+)
 def thresholds_mean_something(file: File) -> Iterator[Breach]:
     """A threshold of a metric gives at least one of `threshold`, `min_absolute_change`,
     `min_relative_change`, and its `threshold` is a value the metric can take.
@@ -56,7 +62,7 @@ def _all_thresholds(kind: Kind, config: Any) -> Iterator[tuple[ConfigPath, str, 
     if kind is Kind.MONITORING:
         if config.performance is not None:
             yield from _thresholds(("performance", "thresholds"), config.performance.thresholds)
-    elif kind is not Kind.INFERENCE:
+    else:
         yield from _thresholds(("evaluation", "thresholds"), config.evaluation.thresholds)
         for index, part in enumerate(config.evaluation.slices):
             yield from _thresholds(("evaluation", "slices", index, "thresholds"), part.thresholds)

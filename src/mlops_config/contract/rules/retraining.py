@@ -35,8 +35,8 @@ def triggers_can_meet(file: File) -> Iterator[Breach]:
     for index in schedules if signals else ():
         yield file.breach(
             ("triggers", index, "type"),
-            f"all triggers must hold at once, so the schedule would have to meet {listed(signals)}"
-            " to the minute",
+            "all triggers must hold at once, so the schedule would have to meet"
+            f" {' and '.join(dict.fromkeys(signals))} to the minute",
             "write combine: any, or remove one of them",
             file.see(("combine",), "all triggers are needed"),
         )
@@ -90,11 +90,14 @@ def promotion_moves_an_alias(file: File) -> Iterator[Breach]:
     """
     promotion = file.config.promotion
     if promotion.alias_from == promotion.alias_to:
+        wrong, right = ("alias_to", "alias_from")
+        if promotion.alias_from != "challenger":
+            wrong, right = right, wrong
         yield file.breach(
-            ("promotion", "alias_to"),
+            ("promotion", wrong),
             f"champion and challenger are both called {promotion.alias_to}",
             "write alias_from: challenger and alias_to: champion",
-            file.see(("promotion", "alias_from"), "the challenger's alias"),
+            file.see(("promotion", right), "called so as well"),
         )
     for name in ("alias_from", "alias_to"):
         alias = getattr(promotion, name)
@@ -154,6 +157,14 @@ def triggers_are_computed(environment: Environment) -> Iterator[Breach]:
                 "set prediction_drift.enabled to true in the monitoring file, or write signal: drift",
                 environment.see(Kind.MONITORING, ("prediction_drift", "enabled"), "switched off here"),
             )
+        if trigger.signal == "prediction_drift" and trigger.features:
+            yield environment.breach(
+                Kind.RETRAIN,
+                (*path, "features"),
+                "the trigger waits for drift of the predictions, which have no features",
+                "remove features, or write signal: drift",
+            )
+            continue
         for position, name in enumerate(trigger.features):
             if name not in compared:
                 yield environment.breach(

@@ -26,7 +26,8 @@ def windows_cover_the_schedule(file: File) -> Iterator[Breach]:
     monitoring: MonitoringConfig = file.config
     cron = monitoring.schedule.cron
     shortest, longest = gaps(cron)
-    seen = file.see(("schedule", "cron"), f"runs are {duration(shortest)} to {duration(longest)} apart")
+    apart = duration(shortest) if shortest == longest else f"{duration(shortest)} to {duration(longest)}"
+    seen = file.see(("schedule", "cron"), f"runs are {apart} apart")
     if monitoring.window < longest:
         yield file.breach(
             ("window",),
