@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -257,15 +257,11 @@ for finding in read_sources(Path(sys.argv[1]), "configs", ("dev", "prod"), ("dev
 """
 
 
-def read_in_a_process(root: Path, **options: object) -> str:
+def read_in_a_process(root: Path, before: Callable[[], None] | None = None) -> str:
     """What a process of its own finds; it is stopped when it hangs on what it should not open."""
+    command = [sys.executable, "-c", READ_IN_A_PROCESS, str(root)]
     return subprocess.run(
-        [sys.executable, "-c", READ_IN_A_PROCESS, str(root)],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-        **options,  # type: ignore[call-overload]  # passed through
+        command, stdout=subprocess.PIPE, text=True, check=True, timeout=60, preexec_fn=before
     ).stdout
 
 
@@ -299,7 +295,7 @@ def test_a_file_of_a_gigabyte_is_refused_by_its_size_alone(root: Path) -> None:
     def little_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29))
 
-    output = read_in_a_process(root, preexec_fn=little_memory)
+    output = read_in_a_process(root, before=little_memory)
     assert output.startswith("Y13 the file has 1,073,741,824 bytes")
 
 

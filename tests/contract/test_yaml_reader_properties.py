@@ -14,7 +14,7 @@ from mlops_config.findings import ConfigPath, Place
 PARSER: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
-class CoreSchemaLoader(PARSER):
+class CoreSchemaLoader(PARSER):  # type: ignore[misc]  # one class or the other
     """PyYAML with a resolver written from the table of YAML 1.2.2, section 10.3.2."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's own name and shape

@@ -1,5 +1,7 @@
 """Plain scalars: the YAML 1.2 core schema to the letter, and a warning where PyYAML reads something else."""
 
+from typing import Any
+
 import pytest
 import yaml
 from hypothesis import example, given
@@ -119,8 +121,9 @@ def number_like() -> st.SearchStrategy[str]:
 def test_what_raises_no_warning_pyyaml_reads_alike(text: str) -> None:
     value, trap = read_plain(text)
     if trap is None:
-        tag = yaml.SafeLoader("").resolve(yaml.ScalarNode, text, (True, False))
-        theirs = yaml.SafeLoader("").construct_object(yaml.ScalarNode(tag, text))
+        loader: Any = yaml.SafeLoader("")
+        tag = loader.resolve(yaml.ScalarNode, text, (True, False))
+        theirs = loader.construct_object(yaml.ScalarNode(tag, text))
         assert (type(value), value) == (type(theirs), theirs)
 
 
