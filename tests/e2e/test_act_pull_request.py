@@ -42,6 +42,7 @@ def test_a_good_change_passes_with_a_row_for_every_file_in_summary_and_comment(a
     assert run.annotations == []
     rows = [f"| {env} | {kind} |" for env in ("dev", "staging", "prod") for kind in ("training", "retrain")]
     (comment,) = github.state.comments
+    assert "`metadata.owner` `fares@example.com` → `rides@example.com`" in comment["body"]
     for row in rows:
         assert row in run.summary
         assert row in comment["body"]
