@@ -200,6 +200,14 @@ class TestTokenServer:
             with pytest.raises(ServiceError, match="only go to https"):
                 connect_to(proxy.host)("acme/fares", ADA).head("prod")
 
+    @pytest.mark.parametrize("answer", [Answer(200, body=b"{}"), Answer(200, body=b"hello"), Answer(404)])
+    def test_a_token_server_that_gives_no_token_is_told(self, registry: Registry, answer: Answer) -> None:
+        with flaky_proxy(registry.host) as proxy:
+            proxy.fail(Answer(401, {"WWW-Authenticate": f'Bearer realm="http://{proxy.host}/token"'}))
+            proxy.fail(answer)
+            with pytest.raises(ServiceError, match=r"logging in to .* holds no token"):
+                connect_to(proxy.host)("acme/fares", ADA).head("prod")
+
     @pytest.mark.parametrize("header", [{}, {"WWW-Authenticate": 'Digest realm="x"'}])
     def test_a_way_to_log_in_that_is_not_known_is_told(
         self, registry: Registry, header: dict[str, str]

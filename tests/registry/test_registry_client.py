@@ -22,6 +22,7 @@ from mlops_config.registry.content import (
     Descriptor,
     Manifest,
 )
+from mlops_config.registry.credentials import Credentials
 from mlops_config.registry.reference import Reference
 from mlops_config.retrying import Retries
 
@@ -120,6 +121,66 @@ def test_a_manifest_comes_back_byte_for_byte_by_tag_and_digest(client: RegistryC
     found = client.head("prod")
     assert found is not None
     assert (found.media_type, found.digest, found.size) == (OCI_MANIFEST, manifest.digest, len(manifest.data))
+
+
+def test_a_registry_that_does_not_tell_a_manifests_digest_is_asked_for_the_manifest(
+    flaky_client: RegistryClient, proxy: FlakyProxy
+) -> None:
+    manifest = artifact(flaky_client, b"hello")
+    flaky_client.put_manifest(manifest, "prod")
+    proxy.fail(Answer(200, {"Content-Type": OCI_MANIFEST}), when=lambda method, _: method == "HEAD")
+    found = flaky_client.head("prod")
+    assert found is not None
+    assert found.digest == manifest.digest
+
+
+def test_credentials_do_not_go_where_a_registry_sends_an_upload(
+    proxy: FlakyProxy, registry: Registry, repository: str
+) -> None:
+    credentials = Credentials("the test", "ada", "secret")
+    client = RegistryClient(Reference(proxy.host, repository), find=lambda _: credentials)
+    with flaky_proxy(registry.host) as storage:
+        proxy.fail(Answer(401, {"WWW-Authenticate": 'Basic realm="x"'}))
+        location = {"Location": f"http://{storage.host}/upload?session=1"}
+        proxy.fail(Answer(202, location), when=lambda method, _: method == "POST")
+        storage.fail(Answer(201))
+        client.push_blob(b"sent elsewhere")
+        assert [method for method, _ in proxy.authorized] == ["HEAD", "POST"]
+        (elsewhere,) = storage.requests
+        assert elsewhere[0] == "PUT"
+        assert elsewhere[1].startswith("/upload?session=1&digest=sha256:")
+        assert storage.authorized == []
+
+
+@pytest.mark.parametrize("body", [b"<html>", b""])
+def test_a_list_that_is_not_json_is_a_service_error(
+    flaky_client: RegistryClient, proxy: FlakyProxy, body: bytes
+) -> None:
+    proxy.fail(Answer(200, {}, body))
+    with pytest.raises(ServiceError, match="not JSON"):
+        list(flaky_client.tags())
+
+
+@pytest.mark.parametrize(("body", "said"), [(b"{", "is not JSON"), (b"[]", "is not a JSON object")])
+def test_a_manifest_that_is_not_json_is_an_integrity_error(
+    flaky_client: RegistryClient, proxy: FlakyProxy, body: bytes, said: str
+) -> None:
+    proxy.fail(Answer(200, {"Content-Type": OCI_MANIFEST}, body))
+    manifest = flaky_client.manifest("prod")
+    assert manifest is not None
+    with pytest.raises(IntegrityError, match=said):
+        manifest.document()
+
+
+def test_a_refusal_of_a_read_is_told_in_the_registrys_words(
+    flaky_client: RegistryClient, proxy: FlakyProxy
+) -> None:
+    body = b'{"errors": [{"code": "UNSUPPORTED", "message": "The operation is unsupported."}]}'
+    proxy.fail(Answer(405, {}, body), times=2)
+    with pytest.raises(ServiceError, match=r"answered 405 .*UNSUPPORTED: The operation is unsupported\."):
+        flaky_client.manifest("prod")
+    with pytest.raises(ServiceError, match="UNSUPPORTED"):
+        list(flaky_client.tags())
 
 
 def test_a_manifest_may_have_no_tag(client: RegistryClient) -> None:

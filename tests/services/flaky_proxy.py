@@ -61,11 +61,15 @@ class _Planned:
 
 
 class FlakyProxy:
-    """``host`` is ``127.0.0.1:<port>``; ``requests`` lists method and path of all that came, in order."""
+    """``host`` is ``127.0.0.1:<port>``; ``requests`` lists method and path of all that came, in order.
+
+    ``authorized`` lists those of them that brought credentials.
+    """
 
     def __init__(self, upstream: str) -> None:
         self.upstream = upstream
         self.requests: list[tuple[str, str]] = []
+        self.authorized: list[tuple[str, str]] = []
         self._planned: list[_Planned] = []
         self._lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"proxy": self})
@@ -110,6 +114,8 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_any(self) -> None:
         self.close_connection = True
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if "Authorization" in self.headers:
+            self.proxy.authorized.append((self.command, self.path))
         fault = self.proxy.next_fault(self.command, self.path)
         match fault:
             case Answer():

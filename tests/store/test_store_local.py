@@ -146,11 +146,37 @@ def test_the_stores_own_folder_may_be_a_link(tmp_path: Path) -> None:
     assert store.fetch_bundle(PROJECT, example_bundle().digest) == example_bundle()
 
 
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"release": "1.2.0"}', "null"])
+def test_a_pointer_that_says_nothing_is_an_integrity_error(store: LocalStore, root: Path, text: str) -> None:
+    pointer = root / "fares" / "environments" / "prod" / "current.json"
+    pointer.parent.mkdir(parents=True)
+    pointer.write_text(text)
+    with pytest.raises(IntegrityError, match="is not a current pointer"):
+        store.current(PROJECT, "prod")
+
+
+def test_a_bundle_in_the_place_of_another_is_an_integrity_error(store: LocalStore, root: Path) -> None:
+    bundle, other = example_bundle(rows=3), example_bundle(rows=4)
+    store.publish_bundle(other)
+    bundle_folder(root, other).rename(bundle_folder(root, bundle))
+    with pytest.raises(IntegrityError, match=f"expected {bundle.digest}"):
+        store.fetch_bundle(PROJECT, bundle.digest)
+
+
 def test_an_extra_file_in_a_bundle_is_an_integrity_error(store: LocalStore, root: Path) -> None:
     bundle = example_bundle()
     store.publish_bundle(bundle)
     (bundle_folder(root, bundle) / "prod_extra_config.yaml").write_text("x: 1\n")
     with pytest.raises(IntegrityError, match="prod_extra_config"):
+        store.fetch_bundle(PROJECT, bundle.digest)
+
+
+def test_a_folder_of_many_files_is_not_read(store: LocalStore, root: Path) -> None:
+    bundle = example_bundle()
+    store.publish_bundle(bundle)
+    for number in range(30):
+        (bundle_folder(root, bundle) / f"{number}.yaml").write_text("x: 1\n")
+    with pytest.raises(IntegrityError, match="more than 16 files"):
         store.fetch_bundle(PROJECT, bundle.digest)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.services import unavailable
+from tests.services.flaky_proxy import Answer, flaky_proxy
 from tests.services.registry import Registry
 from tests.store.backends import OciBackend
 from tests.store.examples import PROJECT, example_bundle, example_record
@@ -17,9 +18,10 @@ from tests.store.examples import PROJECT, example_bundle, example_record
 from mlops_config.bundle.bundle import sha256_of
 from mlops_config.errors import IntegrityError, UsageError
 from mlops_config.registry.client import RegistryClient
-from mlops_config.registry.content import EMPTY_BLOB, Manifest
+from mlops_config.registry.content import EMPTY_BLOB, EMPTY_CONFIG, OCI_MANIFEST, TITLE, Manifest
 from mlops_config.registry.reference import Reference
 from mlops_config.store import open_store
+from mlops_config.store.interface import CurrentMovedError
 from mlops_config.store.oci import RELEASE_TYPE, bundle_manifest, release_manifest
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -83,6 +85,68 @@ def test_a_tag_that_holds_something_else_is_an_integrity_error(store_registry: R
     backend.client.put_manifest(Manifest.of(foreign), "prod-current")
     with pytest.raises(IntegrityError, match=f"is not a {RELEASE_TYPE}"):
         backend.open().current(PROJECT, "prod")
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        ([{"size": 5, "mediaType": "a/b"}], "without mediaType, digest and size"),
+        ([{"size": -1, "mediaType": "a/b", "digest": EMPTY_CONFIG.digest}], "not a number of bytes"),
+        (
+            [EMPTY_CONFIG.to_json() | {"annotations": {TITLE: f"{n}"}} for n in range(20)],
+            "more than 16 files",
+        ),
+        ([EMPTY_CONFIG.to_json() | {"size": 1 << 40, "annotations": {TITLE: "x"}}], "nothing that large"),
+        ([EMPTY_CONFIG.to_json() | {"annotations": {TITLE: "x"}}], "holds no manifest.json"),
+        ([], "holds no manifest.json"),
+        ("nonsense", "without mediaType, digest and size"),
+    ],
+)
+def test_a_bundles_manifest_with_strange_layers_is_an_integrity_error(
+    store_registry: Registry, layers: object, said: str
+) -> None:
+    backend = OciBackend(store_registry)
+    backend.client.push_blob(EMPTY_BLOB)
+    bundle = example_bundle()
+    strange = Manifest.of(bundle_manifest(bundle).document() | {"layers": layers})
+    with flaky_proxy(store_registry.host) as proxy:
+        # The registry itself would refuse some of these.
+        proxy.fail(
+            Answer(200, {"Content-Type": OCI_MANIFEST}, strange.data), when=lambda _, path: "/manif" in path
+        )
+        store = open_store(f"oci://{proxy.host}/{backend.repository}")
+        with pytest.raises(IntegrityError, match=said):
+            store.fetch_bundle(PROJECT, bundle.digest)
+
+
+@pytest.mark.e2e
+def test_a_pointer_that_another_writer_moves_right_after_us_is_told(store_registry: Registry) -> None:
+    backend = OciBackend(store_registry)
+    bundle = example_bundle()
+    first, second = example_record(bundle, "1.2.0"), example_record(bundle, "1.3.0")
+    direct = backend.open()
+    direct.publish_bundle(bundle)
+    for record in (first, second):
+        direct.publish_release(record)
+    written: list[str] = []
+
+    def other_writer_comes_after_ours(method: str, path: str) -> bool:
+        if method == "GET" and written and path.endswith("prod-current"):
+            written.clear()
+            direct.set_current(second, direct.current(PROJECT, "prod"))
+        if method == "PUT":
+            written.append(path)
+        return False
+
+    with flaky_proxy(store_registry.host) as proxy:
+        proxy.fail(Answer(500), when=other_writer_comes_after_ours)
+        store = open_store(f"oci://{proxy.host}/{backend.repository}")
+        with pytest.raises(CurrentMovedError, match=r"pointed at release 1\.3\.0"):
+            store.set_current(first, None)
+    now = direct.current(PROJECT, "prod")
+    assert now is not None
+    assert now.release == "1.3.0"
 
 
 @pytest.mark.e2e

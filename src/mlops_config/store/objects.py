@@ -23,6 +23,9 @@ from mlops_config.store.interface import Current, CurrentMovedError, Published, 
 OBJECT_LIMIT_BYTES = 16 << 20
 """Nothing we store comes near this; what is larger is not ours and is not read into memory."""
 
+FILES_LIMIT = 16
+"""A bundle has five files; what holds more than this is not ours and is not read."""
+
 _SHA256 = "sha256:"
 _POINTER_SCHEMA = 1
 
@@ -80,8 +83,12 @@ class ObjectStore(Store):
         folder = _bundle_folder(project, digest)
         if self.get(folder + MANIFEST_NAME) is None:
             return None
-        contents = {}
+        contents: dict[str, bytes] = {}
         for key in self.keys(folder):
+            if len(contents) == FILES_LIMIT:
+                raise IntegrityError(
+                    f"{self.address(folder)} holds more than {FILES_LIMIT} files: it is no bundle"
+                )
             found = self.get(key)
             if found is not None:
                 contents[unquote(key.removeprefix(folder))] = found.data

@@ -18,7 +18,7 @@ from mlops_config.registry.content import (
 )
 from mlops_config.release.record import ReleaseRecord
 from mlops_config.store.interface import Current, ObjectExistsError, Published, Store
-from mlops_config.store.objects import OBJECT_LIMIT_BYTES, moved, parse_release
+from mlops_config.store.objects import FILES_LIMIT, OBJECT_LIMIT_BYTES, moved, parse_release
 from mlops_config.store.tags import bundle_tag, clear_release, current_tag, may_be_release, release_tag
 
 if TYPE_CHECKING:
@@ -62,8 +62,11 @@ class OciStore(Store):
         manifest = self._artifact(bundle_tag(digest), BUNDLE_TYPE)
         if manifest is None:
             return None
-        contents = {title: self._blob(layer) for title, layer in _titled(manifest).items()}
         origin = f"{self.uri}@{manifest.digest}"
+        layers = _titled(manifest)
+        if len(layers) > FILES_LIMIT:
+            raise IntegrityError(f"{origin} holds more than {FILES_LIMIT} files: it is no bundle")
+        contents = {title: self._blob(layer) for title, layer in layers.items()}
         bundle = Bundle.from_contents(contents, origin=origin)
         if bundle.digest != digest:
             raise IntegrityError(f"{origin} holds the bundle {bundle.digest}; expected {digest}")
