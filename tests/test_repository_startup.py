@@ -1,5 +1,6 @@
 """`mlops-config validate` starts fast because it loads little."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,8 @@ def modules_loaded_by(*arguments: str) -> set[str]:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", program, *arguments],
         cwd=ROOT,
+        # Measuring coverage in the process would load modules of its own.
+        env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")},
         capture_output=True,
         text=True,
         check=False,
