@@ -48,7 +48,8 @@ def uses(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 def own_file(reference: str) -> Path | None:
     """The file in this repository that a reference leads to, or ``None`` if it leads elsewhere."""
-    place = reference.partition("@")[0]
+    # publish.yml checks a published version of this repository out into that folder.
+    place = reference.partition("@")[0].replace("./published", "./")
     for prefix in ("$/", "./", f"{OWN}/", OWN):
         if place.startswith(prefix):
             path = ROOT / place.removeprefix(prefix)
@@ -59,5 +60,6 @@ def own_file(reference: str) -> Path | None:
 def declared_inputs(path: Path) -> dict[str, dict[str, str]]:
     """The inputs that an action or reusable workflow declares."""
     data = load(path)
-    declared = data["on"]["workflow_call"].get("inputs") if "on" in data else data.get("inputs")
-    return declared or {}
+    # BaseLoader reads a key without a value as an empty string.
+    declaring = data["on"]["workflow_call"] if "on" in data else data
+    return (declaring or {}).get("inputs") or {}
