@@ -27,10 +27,13 @@ run: setup ## Release configs/prod into the local store .mlops-config/store (ENV
 	@$(BIN)/mlops-config release --environment '$(ENVIRONMENT)'
 
 # A service that does not come up stops nothing here: the tests that need it fail or are skipped, and say why.
+# Nor does a linter: everything runs, then any failure fails the whole.
 test: setup-test ## Everything: linters, types, all tests (as root on Debian: installs what is missing)
-	@$(MAKE) check
 	@$(BIN)/python tools/services.py up || true
-	$(PYTEST) $(COVERAGE) --durations=10 $(PYTEST_ARGS)
+	@$(MAKE) check; checked=$$?; \
+	$(PYTEST) $(COVERAGE) --durations=10 $(PYTEST_ARGS); tested=$$?; \
+	[ $$checked -eq 0 ] || echo 'test: linters or types failed, see the top' >&2; \
+	[ $$checked -eq 0 ] && exit $$tested
 
 check: setup-test ## Linters and types, side by side
 	@$(MAKE) -j2 $(SYNC) lint types
