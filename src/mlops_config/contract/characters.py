@@ -4,7 +4,7 @@ import re
 from bisect import bisect_right
 
 from mlops_config.contract.codes import finding
-from mlops_config.contract.positions import Positions
+from mlops_config.contract.positions import Positions, Span, place_of
 from mlops_config.findings import Finding, Place
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -51,22 +51,21 @@ def stray_tabs(text: str, positions: Positions) -> list[Finding]:
     """One finding for all tabs outside values and comments: there YAML wants spaces, and parsers disagree."""
     spans = positions.scalar_spans()
     starts = [span[:2] for span in spans]
-    stray: list[tuple[int, int]] = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        column = line.find("\t") + 1
-        while column:
+    stray: list[Span] = []
+    for number, line in enumerate(text.split("\n")):
+        column = line.find("\t")
+        while column >= 0:
             at = bisect_right(starts, (number, column)) - 1
             if at < 0 or spans[at][2:] <= (number, column):
-                ends_here = spans[at][3] - 1 if at >= 0 and spans[at][2] == number else 0
-                if "#" not in line[ends_here : column - 1]:
-                    stray.append((number, column))
+                ends_here = spans[at][3] if at >= 0 and spans[at][2] == number else 0
+                if "#" not in line[ends_here:column]:
+                    stray.append((number, column, number, column + 1))
                 break
-            column = line.find("\t", column) + 1
+            column = line.find("\t", column + 1)
     if not stray:
         return []
     more = f"; {len(stray)} lines have such tabs" if len(stray) > 1 else ""
-    line_number, column = stray[0]
-    place = Place(positions.file, line_number, column, line_number, column + 1)
+    place = place_of(positions.file, stray[0])
     return [finding("Y12", f"a tab stands where YAML wants spaces{more}", place, hint=TAB_HINT)]
 
 

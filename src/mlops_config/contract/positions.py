@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 from mlops_config.findings import ConfigPath, Place
 
 Span: TypeAlias = tuple[int, int, int, int]
-"""Line, column, end line, end column: 1-based, in code points, the end column exclusive."""
+"""Line, column, end line, end column as the parser counts: from 0, in code points, end exclusive."""
 
 # Plain tuples rather than a class: a file has a hundred nodes, and making an object of each would cost
 # as much as everything else the reader does with it.
@@ -42,7 +42,7 @@ class Positions:
         """The deepest place on the way to ``path``; it ends at the first step the file does not have."""
         node = self._root
         if node is None:
-            return Located((), None, (1, 1, 1, 1))
+            return Located((), None, (0, 0, 0, 0))
         key: Span | None = None
         found: list[str | int] = []
         for step in path:
@@ -88,8 +88,8 @@ class Positions:
         return [span for span, _ in self._scalars()]
 
     def paths_by_start(self) -> dict[tuple[int, int], ConfigPath]:
-        """The path of each scalar, key or value, by the line and column it starts at."""
-        return {span[:2]: path for span, path in self._scalars()}
+        """The path of each scalar, key or value, by the (1-based) line and column it starts at."""
+        return {(span[0] + 1, span[1] + 1): path for span, path in self._scalars()}
 
     def _scalars(self) -> Iterator[tuple[Span, ConfigPath]]:
         """Each key and each scalar value with its path, in the order of the file."""
@@ -114,4 +114,10 @@ class Positions:
                 yield span, path
 
     def _place(self, span: Span) -> Place:
-        return Place(self._file, *span)
+        return place_of(self._file, span)
+
+
+def place_of(file: str, span: Span) -> Place:
+    """The span as findings count it, from 1."""
+    line, column, end_line, end_column = span
+    return Place(file, line + 1, column + 1, end_line + 1, end_column + 1)

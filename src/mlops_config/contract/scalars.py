@@ -32,7 +32,8 @@ _WORDS: dict[str, bool | None] = {
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
 
-_MEANINGFUL_START = frozenset("0123456789+-.yYnNoO=<")
+_NUMBER_START = frozenset("0123456789+-.")
+_YAML_1_1_START = frozenset("yYnNoO=<")
 _ORDINARY = re.compile(
     r"(?:0|-?[1-9][0-9]{0,14}|-?(?:0|[1-9][0-9]{0,14})\.[0-9]{1,17}(?:e[-+][0-9]{1,2})?)\Z"
 )
@@ -53,8 +54,8 @@ def read_plain(text: str) -> tuple[Scalar, Trap | None]:
     """
     if text in _WORDS:
         return _WORDS[text], None
-    if text[0] not in _MEANINGFUL_START:
-        return text, None
+    if text[0] not in _NUMBER_START:
+        return text, _trap_of(text, text) if text[0] in _YAML_1_1_START else None
     if _ORDINARY.match(text):
         return (float(text) if "." in text else int(text)), None
     value = _read_number(text)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlops_config.contract.codes import finding
 from mlops_config.contract.overrides import Waived, judge
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from mlops_config.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
+class ConfigFile(NamedTuple):
     """One file: where it lies, its bytes as they were validated, and what they mean."""
 
     kind: Kind
@@ -39,8 +38,7 @@ class ConfigFile:
         return self.document.positions
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentConfigs:
+class EnvironmentConfigs(NamedTuple):
     """One environment's files, those that could be read."""
 
     environment: str

@@ -5,8 +5,8 @@ Nothing is constructed by tag, nothing is shared and nothing is merged, so what 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from dataclasses import replace
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import yaml
 from yaml.events import (
@@ -24,7 +24,7 @@ from yaml.scanner import Scanner
 
 from mlops_config.contract.characters import ESCAPED_CONTROL, decode, stray_tabs
 from mlops_config.contract.codes import finding
-from mlops_config.contract.positions import Node, Positions, Span
+from mlops_config.contract.positions import Node, Positions, Span, place_of
 from mlops_config.contract.scalars import Trap, read_plain, version_trap
 from mlops_config.findings import Finding, Place, Related, Severity
 
@@ -46,8 +46,7 @@ class Unread:
 UNREAD: Final = Unread()
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """What one file holds. ``data`` may contain ``UNREAD`` where findings say that something was refused.
 
     ``is_whole`` is ``False`` when reading stopped before the end, or at something that is no mapping: then
@@ -150,6 +149,8 @@ class _Builder:
         self._counts: dict[str, int] = {}
         self._anchors: dict[str, Place] = {}
         self._depth = 0
+        # Most files have neither sign, so their events need not be asked one by one.
+        self._has_properties = b"&" in utf8 or b"!" in utf8
         self._next: Callable[[], _Event]
 
     def build(self) -> Node | None:
@@ -244,7 +245,7 @@ class _Builder:
     def _mapping(self, start: _Event) -> tuple[dict[str, Any], Node]:
         data: dict[str, Any] = {}
         nodes: dict[str, tuple[Span, Node]] = {}
-        next_event = self._next
+        next_event, has_properties = self._next, self._has_properties
         while (event := next_event()).__class__ is not MappingEndEvent:
             kind = event.__class__
             if kind is not ScalarEvent:
@@ -252,7 +253,7 @@ class _Builder:
                 self._node(next_event())
                 continue
             key = event.value
-            if event.anchor is not None or event.tag is not None:
+            if has_properties and (event.anchor is not None or event.tag is not None):
                 self._refuse_properties(event)
             if not event.style:
                 if key == "<<":
@@ -271,13 +272,13 @@ class _Builder:
                 continue
             data[key] = value
             first, last = event.start_mark, event.end_mark
-            nodes[key] = (first.line + 1, first.column + 1, last.line + 1, last.column + 1), node
+            nodes[key] = (first.line, first.column, last.line, last.column), node
         return data, (_span_of_collection(start, event), nodes)
 
     def _scalar(self, event: _Event, key: str) -> tuple[Any, Node]:
         text = event.value
         value: Any = text
-        if event.anchor is not None or event.tag is not None:
+        if self._has_properties and (event.anchor is not None or event.tag is not None):
             self._refuse_properties(event)
         if not event.style:
             value, trap = read_plain(text)
@@ -291,7 +292,7 @@ class _Builder:
             hint = "a configuration value is plain text; leave the escape out"
             self._add("Y10", "the text holds an escaped control character", self._extent(event), hint)
         first, last = event.start_mark, event.end_mark
-        return value, ((first.line + 1, first.column + 1, last.line + 1, last.column + 1), None)
+        return value, ((first.line, first.column, last.line, last.column), None)
 
     def _alias(self, event: _Event) -> tuple[Unread, Node]:
         known = self._anchors.get(event.anchor)
@@ -342,8 +343,8 @@ class _Builder:
         self._skip(event)
 
     def _refuse_duplicate(self, event: _Event, first: Span) -> None:
-        related = (Related(Place(self._file, *first), "the first one"),)
-        message = f"the key {event.value} is already there in line {first[0]}"
+        related = (Related(place_of(self._file, first), "the first one"),)
+        message = f"the key {event.value} is already there in line {first[0] + 1}"
         hint = "keep one: most readers take the last one without a word"
         self._add("Y05", message, self._extent(event), hint, related)
 
@@ -380,16 +381,16 @@ class _Builder:
         return Place(self._file, event.start_mark.line + 1, event.start_mark.column + 1)
 
     def _extent(self, event: _Event) -> Place:
-        return Place(self._file, *_span(event))
+        return place_of(self._file, _span(event))
 
 
 def _span(event: _Event) -> Span:
     first, last = event.start_mark, event.end_mark
-    return first.line + 1, first.column + 1, last.line + 1, last.column + 1
+    return first.line, first.column, last.line, last.column
 
 
 def _span_of_collection(start: _Event, end: _Event) -> Span:
     """From bracket to bracket; for a block, which has no end of its own, the point where it starts."""
     first = start.start_mark
     last = end.end_mark if start.flow_style else first
-    return first.line + 1, first.column + 1, last.line + 1, last.column + 1
+    return first.line, first.column, last.line, last.column

@@ -1,7 +1,7 @@
 """What every report format is given and gives back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mlops_config.findings import Finding, Severity
@@ -26,11 +26,10 @@ class FileStatus(NamedTuple):
     """Valid by itself; rules may still be broken."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReportContext:
+class ReportContext(NamedTuple):
     """What a report shows beside the findings."""
 
-    texts: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = MappingProxyType({})
     """The text of each file that was read, to show the lines that findings are about."""
     files: Sequence[FileStatus] = ()
     waived: "Sequence[Waived]" = ()

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from unicodedata import category, east_asian_width
 
 from mlops_config.findings import Finding, Place, Related, Severity
 from mlops_config.report.interface import ReportContext, closing_line, printable
@@ -95,14 +94,22 @@ def _visible(character: str) -> str:
         return " "
     if character.isprintable() or _is_combining(character):
         return character
-    return " " if category(character) == "Zs" else "?"
+    return " " if character.isspace() else "?"
 
 
 def _width(text: str) -> int:
     """Columns that ``text`` takes in a terminal."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import east_asian_width
+
     return sum(0 if _is_combining(each) else 2 if east_asian_width(each) in "WF" else 1 for each in text)
 
 
 def _is_combining(character: str) -> bool:
     # Marks have no width of their own; neither have joiners, which emoji sequences hold.
-    return character > "\u02ff" and (category(character) in ("Mn", "Me") or character in "\u200c\u200d")
+    if character < "\u0300":
+        return False
+    from unicodedata import category
+
+    return category(character) in ("Mn", "Me") or character in "\u200c\u200d"
