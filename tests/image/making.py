@@ -55,6 +55,11 @@ def traces(engine: docker.DockerClient, bundle: Bundle) -> list[str]:
     return found
 
 
+def names(engine: docker.DockerClient, part: str) -> list[str]:
+    """All references in the engine that contain ``part``."""
+    return [tag for image in engine.api.images() for tag in image["RepoTags"] or () if part in tag]
+
+
 def a_spec(bundle: Bundle, repository: str = "fares", **changes: Any) -> ImageSpec:
     return ImageSpec(bundle, repository, changes.pop("tags", (COMMIT,)), **changes)
 

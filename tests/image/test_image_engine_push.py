@@ -126,7 +126,7 @@ def test_without_credentials_nothing_is_pushed_and_the_way_to_log_in_is_shown(
     record = built(classic, f"{locked_registry.host}/{image_name}")
     with pytest.raises(ServiceError, match="wants credentials") as caught:
         classic.push(record, ignore)
-    assert caught.value.hint == f"Run: docker login {locked_registry.host}"
+    assert caught.value.hint == f"run: docker login {locked_registry.host}"
 
 
 def test_a_refusal_the_engine_meets_is_worded(

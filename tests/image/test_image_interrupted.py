@@ -11,7 +11,7 @@ from pathlib import Path
 
 import docker
 import pytest
-from tests.image.making import COMMIT, SHIPPED_DOCKERFILE, own_bundle, traces
+from tests.image.making import COMMIT, SHIPPED_DOCKERFILE, names, own_bundle, traces
 from tests.image.test_image_push_rules import digest_of
 from tests.services import unavailable
 from tests.services.flaky_proxy import Stall, flaky_proxy
@@ -79,10 +79,6 @@ def until(holds: Callable[[], bool], what: str) -> None:
         if time.monotonic() > deadline:
             pytest.fail(f"still not so after {LIMIT_SECONDS} s: {what}")
         time.sleep(0.05)
-
-
-def names(engine: docker.DockerClient, part: str) -> list[str]:
-    return [tag for image in engine.images.list() for tag in image.tags if part in tag]
 
 
 @pytest.mark.parametrize("switch", ["0", "1"], ids=["classic", "buildx"])

@@ -202,7 +202,7 @@ def test_a_wrong_password_and_none_at_all_are_told_apart(
 ) -> None:
     with pytest.raises(ServiceError, match="wants credentials") as caught:
         pushed(tmp_path / "image", f"{locked_registry.host}/fares")
-    assert caught.value.hint == f"Run: docker login {locked_registry.host}"
+    assert caught.value.hint == f"run: docker login {locked_registry.host}"
     log_in(monkeypatch, tmp_path / "docker", locked_registry.host, "wrong")
     with pytest.raises(ServiceError, match=f"refuses the credentials of user '{USER}'"):
         pushed(tmp_path / "image", f"{locked_registry.host}/fares")

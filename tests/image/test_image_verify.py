@@ -10,6 +10,7 @@ from tests.services.registry import Registry
 
 from mlops_config.errors import IntegrityError, UsageError
 from mlops_config.image.engine import EngineBuilder
+from mlops_config.image.labels import environment_variables
 from mlops_config.image.layout import LayoutBuilder
 from mlops_config.image.verify import Verified, verify_image
 
@@ -59,14 +60,10 @@ def test_an_image_whose_files_are_right_but_whose_labels_are_missing_is_refused(
 ) -> None:
     bundle = own_bundle()
     files = {f"app/configs/{name}": data for name, data in bundle.contents().items()}
-    dockerfile = (
-        b"FROM scratch\nADD files.tar /\nENV ACTIVE_CONFIG=/app/configs/prod_training_config.yaml\n"
-        + (
-            f"ENV MLOPS_ENVIRONMENT=prod MLOPS_CONFIG_DIR=/app/configs MLOPS_CONFIG_DIGEST={bundle.digest}\n".encode()
-        )
-    )
-    context = io.BytesIO(tar_of({"Dockerfile": dockerfile, "files.tar": tar_of(files)}))
-    engine.images.build(fileobj=context, custom_context=True, tag=f"{image_name}:1")
+    lines = ["FROM scratch", "ADD files.tar /"]
+    lines += [f"ENV {name}={value}" for name, value in environment_variables(bundle).items()]
+    context = io.BytesIO(tar_of({"Dockerfile": "\n".join(lines).encode(), "files.tar": tar_of(files)}))
+    engine.images.build(fileobj=context, custom_context=True, rm=True, tag=f"{image_name}:1")
     with pytest.raises(IntegrityError, match=r"the label io\.mlops-config\.\S+ of .* is missing"):
         verify(f"{image_name}:1")
 

@@ -67,8 +67,8 @@ def image_name(engine: docker.DockerClient) -> Iterator[str]:
 
 def remove_images(engine: docker.DockerClient, name: str) -> None:
     """Removes every image one of whose references contains ``name``."""
-    for image in engine.images.list():
-        for reference in [*image.tags, *(image.attrs.get("RepoDigests") or ())]:
+    for image in engine.api.images():
+        for reference in [*(image["RepoTags"] or ()), *(image["RepoDigests"] or ())]:
             if name in reference:
                 with suppress(APIError):
                     engine.images.remove(reference, force=True)

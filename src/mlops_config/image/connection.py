@@ -116,9 +116,9 @@ def engine_failure(doing: str, said: str, log: list[str] | None = None) -> Servi
     lower = f"{text} {end}".lower()
     hint = None
     if _DISK_FULL in lower:
-        hint = "The engine's disk is full: make room with docker system prune, then run the command again."
+        hint = "the engine's disk is full: make room with docker system prune, then run the command again"
     elif "server gave http response to https client" in lower:
-        hint = "That registry speaks plain http: add it to insecure-registries in the engine's daemon.json."
+        hint = "that registry speaks plain http: add it to insecure-registries in the engine's daemon.json"
     return ServiceError(f"{doing} failed: {text}{end}", hint=hint)
 
 
