@@ -263,3 +263,9 @@ def test_data_stays_as_it_was() -> None:
     before: Any = read_document(text.encode(), "a.yaml").data
     _, document = check(text)
     assert document.data == before
+
+
+def test_thousands_of_errors_are_counted_beyond_the_first_hundred() -> None:
+    findings, _ = check("".join(f"key{number}: 1\n" for number in range(20_000)))
+    assert len(findings) == 100
+    assert findings[-1].message.endswith("(and 19900 more errors in the file)")

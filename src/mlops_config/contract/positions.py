@@ -1,6 +1,7 @@
 """Where every key and value of a YAML file stands."""
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from mlops_config.findings import ConfigPath, Place
@@ -121,3 +122,9 @@ def place_of(file: str, span: Span) -> Place:
     """The span as findings count it, from 1."""
     line, column, end_line, end_column = span
     return Place(file, line + 1, column + 1, end_line + 1, end_column + 1)
+
+
+@lru_cache(maxsize=16)
+def lines_of(text: str) -> tuple[str, ...]:
+    """The lines of a file's text without their line feeds; kept, as many findings are about one file."""
+    return tuple(text.split("\n"))

@@ -1,6 +1,7 @@
 """From pydantic's errors to findings: on the very key or value, in plain words, with the way to mend it."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlops_config.contract.codes import finding
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from pydantic_core import ValidationError
 
 
+_MOST = 100
+"""Findings of one file; whoever has mended these will have mended the rest, or sees it then."""
+
+
 class _Problem(NamedTuple):
     """One of pydantic's errors, found again in the file."""
 
@@ -54,9 +59,12 @@ def findings_of(error: "ValidationError", document: Document, model: "type[BaseM
         if not _concerns_unread(each, document)
     ]
     writer = _Writer(document, model)
-    return _without_echoes(
-        [writer.several(group) if len(group) > 1 else writer.one(group[0]) for group in _grouped(problems)]
-    )
+    groups = _grouped(problems)
+    findings = [writer.several(group) if len(group) > 1 else writer.one(group[0]) for group in groups[:_MOST]]
+    if len(groups) > _MOST:
+        rest = f"{findings[-1].message} (and {len(groups) - _MOST} more errors in the file)"
+        findings[-1] = replace(findings[-1], message=rest)
+    return _without_echoes(findings)
 
 
 def _concerns_unread(error: Mapping[str, Any], document: Document) -> bool:

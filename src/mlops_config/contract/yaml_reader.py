@@ -24,7 +24,7 @@ from yaml.scanner import Scanner
 
 from mlops_config.contract.characters import ESCAPED_CONTROL, decode, stray_tabs
 from mlops_config.contract.codes import finding
-from mlops_config.contract.positions import Node, Positions, Span, place_of
+from mlops_config.contract.positions import Node, Positions, Span, lines_of, place_of
 from mlops_config.contract.scalars import Trap, read_plain, version_trap
 from mlops_config.findings import Finding, Place, Related, Severity
 
@@ -71,7 +71,7 @@ class Document(NamedTuple):
         """The text at a place that lies on one line, ``None`` for any other place."""
         if place.end_line != place.line or place.end_column is None:
             return None
-        lines = self.text.split("\n", place.line)
+        lines = lines_of(self.text)
         return (
             lines[place.line - 1][place.column - 1 : place.end_column - 1]
             if place.line <= len(lines)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from mlops_config.contract.positions import lines_of
 from mlops_config.findings import Finding, Place, Related, Severity
 from mlops_config.report.interface import ReportContext, closing_line, printable
 
@@ -71,7 +72,7 @@ def _excerpt(place: Place, context: ReportContext) -> tuple[str, str] | None:
     text = context.texts.get(place.file)
     if not text:
         return None
-    lines = text.split("\n", place.line)
+    lines = lines_of(text)
     if place.line > len(lines) or (place.line == len(lines) and not lines[-1]):
         return None
     line = lines[place.line - 1].rstrip("\r")
