@@ -21,7 +21,8 @@ from mlops_config.image.opened import OpenedImage
 from mlops_config.kinds import Kind
 
 COMMIT = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-SHIPPED_DOCKERFILE = Path(__file__).parents[2] / "docker" / "Dockerfile"
+ROOT = Path(__file__).parents[2]
+SHIPPED_DOCKERFILE = ROOT / "docker" / "Dockerfile"
 
 
 def a_bundle(environment: str = "prod", project: str = "fares") -> Bundle:

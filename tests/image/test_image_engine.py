@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import docker
 import pytest
 from tests.image.making import (
     COMMIT,
+    ROOT,
     SHIPPED_DOCKERFILE,
     a_spec,
     ignore,
@@ -170,6 +172,30 @@ def test_a_dockerfile_of_ones_own_gets_the_same_arguments_and_the_same_proof(
     shown = output_of("docker", "run", "--rm", "--network=none", f"{image_name}:{COMMIT}", "cat", "/ready")
     assert shown == "ready\n"
     assert builder.open(f"{image_name}:{COMMIT}", ignore).labels["org.example.team"] == "pricing"
+
+
+def test_the_shortest_dockerfile_the_page_shows_passes(
+    builder: EngineBuilder, busybox: str, image_name: str, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs" / "image.md").read_text()
+    shortest = re.findall(r"```dockerfile\n(ARG.*?)```", page, re.DOTALL)[-1]
+    (tmp_path / "Dockerfile").write_text(shortest)
+    bundle = own_bundle()
+    builder.build(a_spec(bundle, image_name, base=busybox, dockerfile=tmp_path / "Dockerfile"), ignore)
+    assert read_bundle(builder.open(f"{image_name}:{COMMIT}", ignore)) == bundle
+
+
+def test_files_can_be_copied_out_of_an_image_from_scratch(
+    classic: EngineBuilder, image_name: str, tmp_path: Path
+) -> None:
+    bundle = own_bundle()
+    classic.build(a_spec(bundle, image_name), ignore)
+    container = output_of("docker", "create", f"{image_name}:{COMMIT}", "none").strip()
+    try:
+        output_of("docker", "cp", f"{container}:/app/configs", str(tmp_path / "out"))
+    finally:
+        output_of("docker", "rm", container)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == bundle.contents()
 
 
 TAMPERING = {
