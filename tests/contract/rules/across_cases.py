@@ -108,6 +108,13 @@ CASES = (
     ),
     breaks(
         "X05",
+        inference("data_capture.expected_rows_per_day", 1),
+        monitoring("drift.min_samples", 1_000_000_000),
+        at="prod inference data_capture.sampling_percent",
+        says="even all rows are only 0: monitor with more traffic",
+    ),
+    breaks(
+        "X05",
         monitoring("performance.min_labels", 20000),
         at="prod inference data_capture.sampling_percent",
         says="monitoring needs 20000",

@@ -62,6 +62,12 @@ def test_a_run_is_looked_for_in_the_schedules_own_time_zone() -> None:
     assert first_run("0 2 1 * *", "UTC", start, end) is None
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_the_ends_of_the_calendar_hold_no_run(day: str) -> None:
+    start = datetime.fromisoformat(f"{day}T00:00:00+00:00")
+    assert first_run("0 2 2 * *", "America/New_York", start, start + 23 * HOUR) is None
+
+
 def test_a_run_at_the_start_counts_and_one_at_the_end_does_not() -> None:
     start = datetime(2026, 12, 1, 2, tzinfo=UTC)
     assert first_run("0 2 * * *", "UTC", start, start + HOUR) == start

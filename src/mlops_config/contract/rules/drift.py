@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 NUMERIC_TYPES = ("integral", "fractional")
 CATEGORICAL_TYPES = ("string", "boolean")
 MOST_UNCORRECTED_TESTS = 5
+LONGEST_WINDOW_DAYS = 3650
+LEAST_SAMPLES = 30
+"""Bounds of ``window`` and ``min_samples`` in the contract, so that no hint goes beyond them."""
 _ONE_DAY = timedelta(days=1)
 
 
@@ -192,10 +195,14 @@ def _too_few_rows(environment: Environment, rows_per_day: int, percent: int) -> 
     if needed_percent <= 100:
         hint = f"write sampling_percent: {needed_percent} or more"
     else:
-        hours = ceil(24 * wanted / rows_per_day)
+        mends = []
+        if 24 * wanted / rows_per_day <= LONGEST_WINDOW_DAYS * 24:
+            hours = ceil(24 * wanted / rows_per_day)
+            mends.append(f"lengthen the window to {duration(timedelta(hours=hours))} or more")
+        if in_window >= LEAST_SAMPLES:
+            mends.append(f"lower {format_path(path)} to {floor(in_window)}")
         hint = (
-            f"even all rows are only {floor(in_window)}: lengthen the window to"
-            f" {duration(timedelta(hours=hours))} or more, or lower {format_path(path)} to {floor(in_window)}"
+            f"even all rows are only {floor(in_window)}: {', or '.join(mends) or 'monitor with more traffic'}"
         )
     yield environment.breach(
         Kind.INFERENCE,
@@ -310,7 +317,7 @@ def _below_noise(environment: Environment, noise: Noise) -> Breach:
     hint = (
         f"write {format_path(samples)}: {needed} or more, or {above}"
         if needed
-        else f"no number of rows is enough against a reference of {noise.reference_rows}: write {above}"
+        else f"no number of rows is enough: write {above}"
     )
     counted = "bins" if path[-1] == "numeric" else "categories"
     return environment.breach(

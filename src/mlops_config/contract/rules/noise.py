@@ -29,6 +29,9 @@ from typing import Literal
 NOISE_LEVEL = 0.999
 """Share of windows without drift in which a measure stays below its threshold: one false alarm in 1000."""
 
+MOST_ROWS = 1_000_000_000
+"""The largest ``min_samples`` the contract allows."""
+
 BinnedMeasure = Literal["psi", "jensen_shannon", "l_infinity"]
 
 
@@ -46,13 +49,14 @@ def rows_needed(
     """The fewest current rows for which ``threshold`` lies above the noise floor.
 
     ``reference_rows`` is ``None`` when the reference is a window as large as the current one. Returns
-    ``None`` when no number of current rows is enough, because the reference itself is too small.
+    ``None`` when no number of rows up to a thousand million is enough: the reference itself is too small, or
+    the threshold.
     """
     variance = _largest_variance(measure, bins, threshold)
-    of_reference = variance / 2 if reference_rows is None else 1 / reference_rows
-    if variance <= of_reference:
+    of_current = variance / 2 if reference_rows is None else variance - 1 / reference_rows
+    if of_current <= 1 / MOST_ROWS:
         return None
-    rows = math.ceil(1 / (variance - of_reference))
+    rows = math.ceil(1 / of_current)
     while _floor(measure, bins, 1 / rows + 1 / (reference_rows or rows)) >= threshold:
         rows += 1  # the quotient above is rounded, and "above" excludes equality
     return rows

@@ -56,5 +56,8 @@ def _days_between(cron: str) -> set[int]:
 
 def first_run(cron: str, timezone: str, start: datetime, end: datetime) -> datetime | None:
     """The first run from ``start`` on and before ``end``, in the schedule's time zone, if there is one."""
-    run = next(CronSim(cron, start.astimezone(ZoneInfo(timezone)) - timedelta(minutes=1)))
+    try:
+        run = next(CronSim(cron, start.astimezone(ZoneInfo(timezone)) - timedelta(minutes=1)))
+    except OverflowError:  # the first and the last days of the calendar, years 1 and 9999
+        return None
     return run if run < end else None
