@@ -1,10 +1,13 @@
 """Every rule finds what breaks it, where it stands, and nothing else."""
 
+from types import SimpleNamespace
+
 import pytest
 from tests.contract.rules.case_types import Breaking, Passing
 from tests.contract.rules.cases import BREAKING, CASES, PASSING
 from tests.contract.rules.example_configs import configs, raw_configs
 
+from mlops_config.contract.compiled import load_validators
 from mlops_config.contract.rules.catalog import RESERVED, RULES
 from mlops_config.contract.rules.engine import Rule, Violation, check
 from mlops_config.findings import ConfigPath, format_path
@@ -55,6 +58,20 @@ def test_a_rule_lets_pass_what_only_comes_close(case: Passing) -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 def test_the_examples_break_no_rule(rule: Rule) -> None:
     assert list(check(configs(), rules=[rule])) == []
+
+
+@pytest.mark.parametrize("case", BREAKING, ids=lambda case: f"{case.code}-{format_path(case.path)}")
+def test_a_rule_finds_the_same_in_stand_ins_for_models(case: Breaking) -> None:
+    validators = load_validators()
+    if validators is None:
+        pytest.skip("the stored schemas are of another version of pydantic-core")
+    stand_ins = {
+        environment: SimpleNamespace(
+            **{kind.value: validators[kind].validate_python(document) for kind, document in files.items()}
+        )
+        for environment, files in raw_configs(case.changes).items()
+    }
+    assert list(check(stand_ins, rules=[BY_CODE[case.code]])) == found(case.code, case)
 
 
 def test_every_rule_has_a_case_that_breaks_it_and_every_case_a_rule() -> None:
