@@ -8,6 +8,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import venv
@@ -301,6 +302,34 @@ def test_the_cache_step_learns_what_to_keep_under_which_key(runner):
     assert runner.start("run").returncode == 0
     assert runner.start("prepare").returncode == 0
     assert (runner.files / "GITHUB_OUTPUT").read_text().endswith("wanted=false\n")
+
+
+WAITING = """
+import signal
+def main(arguments):
+    print("waiting", flush=True)
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        return 7
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_a_cancelled_jobs_signal_reaches_the_program_that_works(runner):
+    runner.offer("one")
+    runner.install_action(WAITING)
+    script = f"exec '{python_with_pip()}' -I \"$BOOTSTRAP\" run"
+    process = subprocess.Popen(
+        ["bash", "-e", "-c", script],
+        env=runner.environ | {"BOOTSTRAP": str(runner.action / "action" / "bootstrap.py")},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert any(line == "waiting\n" for line in process.stdout)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 7
 
 
 def test_the_smaller_actions_run_by_their_name(runner):

@@ -97,3 +97,33 @@ def test_a_pull_request_from_a_fork_is_checked_though_its_token_cannot_comment(a
     (notice,) = run.annotations
     assert notice.level == "notice"
     assert "the job summary has the same report" in notice.message
+
+
+TESTED = """
+on: pull_request
+permissions: {}
+jobs:
+  validate:
+    uses: org/mlops-config-action/.github/workflows/validate.yml@v1
+    with:
+      tests: true
+      tests-install: touch installed
+      tests-lint: LINT
+      tests-command: ls installed && echo "<coverage/>" > coverage.xml
+"""
+
+
+def test_the_callers_own_linter_and_tests_run_in_a_job_of_their_own(act, caller):
+    workflow = caller.workflow("tested.yml", TESTED.replace("LINT", "test -d configs"))
+    run = act.run(caller.folder, workflow, "pull_request", caller.pull_request())
+    assert run.exit_code == 0, run.log
+    assert run.results == {"Configuration": "success", "Lint and tests": "success"}
+    assert (run.artifacts / "mlops-config-findings-coverage" / "coverage.xml").read_text() == "<coverage/>\n"
+
+
+def test_a_failing_linter_of_the_callers_fails_that_job(act, caller):
+    workflow = caller.workflow("tested.yml", TESTED.replace("LINT", "test -d nowhere"))
+    run = act.run(caller.folder, workflow, "pull_request", caller.pull_request())
+    assert run.exit_code != 0
+    assert run.results["Lint and tests"] == "failure"
+    assert run.failed_steps == ["Lint"]

@@ -14,6 +14,7 @@ from tests.services.act import Act, Run
 from tests.services.caller import Caller
 from tests.services.github_api import GitHubApi, serving
 from tests.services.registry import Registry, running_registry
+from tests.services.s3 import running_s3
 
 MANIFESTS = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"
 
@@ -227,3 +228,43 @@ def test_several_environments_are_released_in_order_and_none_overwrites_the_othe
         "staging": "staging",
     }
     assert found["dev"]["config-digest"] != found["staging"]["config-digest"]
+
+
+TO_A_BUCKET = """
+name: To a bucket
+on: workflow_dispatch
+permissions: {}
+jobs:
+  release:
+    uses: org/mlops-config-action/.github/workflows/release.yml@v1
+    with:
+      environments: dev
+      image: ${{ vars.MLOPS_REGISTRY }}/acme/bucket/{project}
+      stores: s3://configs/models
+"""
+
+
+def test_the_environments_variables_lead_to_its_role_and_its_bucket(world, tmp_path):
+    import boto3
+
+    world.caller.workflow("bucket.yml", TO_A_BUCKET)
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+    with running_s3(tmp_path / "s3") as endpoint:
+        client = boto3.client("s3", endpoint_url=endpoint, **keys)
+        client.create_bucket(Bucket="configs")
+        run = world.act.run(
+            world.caller.folder,
+            ".github/workflows/bucket.yml",
+            "workflow_dispatch",
+            world.caller.dispatch(),
+            env={"AWS_ENDPOINT_URL_S3": endpoint},
+            variables={
+                "MLOPS_REGISTRY": world.registry.host,
+                "MLOPS_AWS_ROLE": "arn:aws:iam::111122223333:role/dev",
+                "MLOPS_AWS_REGION": "us-east-1",
+            },
+        )
+        stored = [entry["Key"] for entry in client.list_objects_v2(Bucket="configs")["Contents"]]
+    assert run.exit_code == 0, run.log
+    assert "would assume arn:aws:iam::111122223333:role/dev" in run.log
+    assert "models/city-taxi/environments/dev/current.json" in stored

@@ -25,7 +25,7 @@ from tests.services.pythons import python_with_pip
 ROOT = Path(__file__).resolve().parents[2]
 STAND_INS = Path(__file__).parent / "actions"
 OWN = "org/mlops-config-action"
-STAGED = ("action.yml", "action", "docker", "requirements", "src", ".github/workflows")
+STAGED = ("action.yml", "action", "docker", "requirements", "src", ".github/workflows", "tests/action/nested")
 RUNNERS = ("ubuntu-latest", "ubuntu-24.04")
 
 
@@ -134,9 +134,10 @@ class Act:
         env: Mapping[str, str] | None = None,
         variables: Mapping[str, str] | None = None,
         artifacts: Path | None = None,
+        job: str | None = None,
         token: str = "job-token",  # noqa: S107 the stand-in of GitHub knows it
     ) -> Run:
-        """Runs ``workflow`` (its path in ``repository``) as ``event`` would.
+        """Runs ``workflow`` (its path in ``repository``) as ``event`` would, or one ``job`` of it.
 
         A job that fails inside a reusable workflow ends act's run, where GitHub goes on with the jobs whose
         ``if`` says so. A test of those hands ``artifacts`` of the failed run to another one.
@@ -157,6 +158,7 @@ class Act:
             str(event_file),
             "--json",
         ]
+        command += [f"--job={job}"] if job else []
         command += [f"--platform={runner}=-self-hosted" for runner in RUNNERS]
         # Without these three act would pull images and listen on every address of the machine.
         command += ["--pull=false", "--no-cache-server", "--artifact-server-addr=127.0.0.1"]
