@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 SECRET_REFERENCE = "secret://"  # noqa: S105 - the prefix of a reference, not a secret
 
@@ -52,6 +53,7 @@ def looks_like(value: str) -> str | None:
     return "a password in a URL" if "@" in value and re.search(_URL_PASSWORD, value) else None
 
 
+@lru_cache(maxsize=4096)
 def names_a_secret(key: str) -> bool:
     """Whether people put secrets under such a key: ``db_password``, ``apiToken``, ``private-key``."""
     words = [word.lower() for word in _words(key)]
