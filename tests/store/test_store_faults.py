@@ -230,7 +230,7 @@ def test_ctrl_c_before_the_manifest_leaves_nothing_and_the_next_run_completes_it
     process = subprocess.Popen(
         [sys.executable, "-c", PUBLISH, remote.uri],
         cwd=request.config.rootpath,
-        env=os.environ | settings | {"PYTHONPATH": str(request.config.rootpath)},
+        env=os.environ | settings | {"PYTHONPATH": os.pathsep.join(sys.path)},
         stderr=subprocess.PIPE,
     )
     try:
