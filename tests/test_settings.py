@@ -61,7 +61,7 @@ def test_a_waiver_is_read_with_its_day(tmp_path: Path) -> None:
         ("image:\n  bse: x\n", "2:3: image.bse: this key is unknown"),
         ("refs:\n  - match: '('\n    environment: dev\n", "is no regular expression"),
         ("refs:\n  - environment: dev\n", "this key is missing"),
-        ("environments: [Prod]\n", "'Prod' is not an environment's name"),
+        ("environments: [Prod]\n", "1:16: 'Prod' is no environment's name"),
         ("environments: [dev, dev]\n", "none of them twice"),
         ("environments: []\n", "at least one"),
         (
@@ -70,8 +70,8 @@ def test_a_waiver_is_read_with_its_day(tmp_path: Path) -> None:
         ),
         ("waivers:\n  - {rule: E04, reason: no, expires: 2027-01-01}\n", "too short to tell anyone why"),
         ("config_dir: a\nconfig_dir: b\n", "config_dir"),
-        ("contracts: 'os; import x'\n", "is not a Python module's name"),
-        ("refs:\n  - {match: x, environment: live}\n", "environments that are not listed: live"),
+        ("contracts: 'os; import x'\n", "is no Python module's name"),
+        ("refs:\n  - {match: x, environment: live}\n", "2:29: 'live' is no environment"),
         ("- a\n", "mlops-config.yaml"),
     ],
 )

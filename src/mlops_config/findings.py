@@ -1,8 +1,8 @@
 """A finding is data: what is wrong, how bad it is, where it stands, and what to do about it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Severity(StrEnum):
@@ -22,8 +22,7 @@ ConfigPath = tuple[str | int, ...]
 """The way to a value: mapping keys and 0-based sequence indices, outermost first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A stretch of a file. Lines and columns are 1-based and count Unicode code points.
 
     ``end_column`` is exclusive: it is the column after the last character, as in SARIF.
@@ -36,16 +35,14 @@ class Place:
     end_column: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Related:
+class Related(NamedTuple):
     """Another place that takes part in a finding, such as the value in the other file."""
 
     place: Place
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing wrong with the configuration.
 
     ``code`` is stable once released (``docs/rules/<code>.md`` explains it); ``message`` says what was given
@@ -60,7 +57,7 @@ class Finding:
     place: Place | None = None
     path: ConfigPath = ()
     hint: str | None = None
-    related: tuple[Related, ...] = field(default=())
+    related: tuple[Related, ...] = ()
     replacement: str | None = None
 
 

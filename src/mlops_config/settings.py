@@ -1,39 +1,26 @@
 """The optional settings file ``mlops-config.yaml`` at the repository root, and the defaults without one."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mlops_config.errors import UsageError
-from mlops_config.findings import format_path
+from mlops_config.findings import ConfigPath, Place, format_path
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from mlops_config.contract.yaml_reader import Document
-    from mlops_config.findings import Place
 
 SETTINGS_NAME = "mlops-config.yaml"
 DEFAULT_BRANCH = "$default-branch"
 
-_ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
-_RULE_CODE = re.compile(r"[A-Z][0-9]{2,3}")
-_MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-_REASON_LENGTH = 10
+# Named tuples: defaults cost next to nothing, and pydantic reads the file into them where there is one.
 
 
-class _Strict:
-    """Plain dataclasses: defaults cost no import of pydantic, which is there to read the file."""
-
-    __slots__ = ()
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-
-
-@dataclass(frozen=True, slots=True)
-class RefRule(_Strict):
+class RefRule(NamedTuple):
     """Which environment a git ref releases to; the first rule that matches decides."""
 
     match: str
@@ -41,16 +28,8 @@ class RefRule(_Strict):
     the release its version."""
     environment: str
 
-    def __post_init__(self) -> None:
-        if self.match != DEFAULT_BRANCH:
-            try:
-                re.compile(self.match)
-            except re.error as error:
-                raise ValueError(f"{self.match!r} is no regular expression: {error}") from error
 
-
-@dataclass(frozen=True, slots=True)
-class Waiver(_Strict):
+class Waiver(NamedTuple):
     """A finding somebody decided to live with until a day."""
 
     rule: str
@@ -62,14 +41,8 @@ class Waiver(_Strict):
     environment: str | None = None
     """Only in this environment."""
 
-    def __post_init__(self) -> None:
-        _demand(_RULE_CODE, [self.rule], "a rule's code, such as E03")
-        if len(self.reason.strip()) < _REASON_LENGTH:
-            raise ValueError(f"the reason {self.reason!r} is too short to tell anyone why")
 
-
-@dataclass(frozen=True, slots=True)
-class ImageSettings(_Strict):
+class ImageSettings(NamedTuple):
     """How the environment image is named and built."""
 
     repository: str = "{project}-{environment}"
@@ -87,8 +60,7 @@ DEFAULT_REFS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Settings(_Strict):
+class Settings(NamedTuple):
     """Everything a team may settle for itself; every field has a default."""
 
     schema_version: Literal[1] = 1
@@ -98,31 +70,18 @@ class Settings(_Strict):
     protected: tuple[str, ...] | None = None
     """Environments that only a clean commit may be released to; ``None``: all but the first."""
     refs: tuple[RefRule, ...] = DEFAULT_REFS
-    severity: Mapping[str, Literal["error", "warning", "note", "off"]] = field(default_factory=dict)
+    severity: Mapping[str, Literal["error", "warning", "note", "off"]] = {}
     waivers: tuple[Waiver, ...] = ()
     contracts: str | None = None
     """A module of the team's own models, imported from the repository root."""
     stores: tuple[str, ...] = ()
     """URIs; none: a folder ``store`` beside the other generated files."""
-    image: ImageSettings = field(default_factory=ImageSettings)
-
-    def __post_init__(self) -> None:
-        _demand(_ENVIRONMENT_NAME, self.environments, "an environment's name: a-z, 0-9 and -, at most 31")
-        _demand(_RULE_CODE, self.severity, "a rule's code, such as E03")
-        _demand(_MODULE_NAME, [self.contracts] if self.contracts else [], "a Python module's name")
-        if not self.environments or len(set(self.environments)) < len(self.environments):
-            raise ValueError("environments must name at least one, and none of them twice")
+    image: ImageSettings = ImageSettings()
 
     def is_protected(self, environment: str) -> bool:
         """Whether a release to ``environment`` needs a clean commit."""
         names = self.environments[1:] if self.protected is None else self.protected
         return environment in names
-
-
-def _demand(pattern: re.Pattern[str], values: Iterable[str], what: str) -> None:
-    for value in values:
-        if not pattern.fullmatch(value):
-            raise ValueError(f"{value!r} is not {what}")
 
 
 def load_settings(root: Path, path: Path | None = None) -> Settings:
@@ -158,46 +117,77 @@ def _read(source: Path, name: str) -> Settings:
     try:
         settings = TypeAdapter(Settings).validate_python(document.data)
     except ValidationError as error:
-        problems = [_problem(each, document) for each in error.errors(include_url=False)]
-        _refuse(name, problems)
+        _refuse(name, [_worded(each, document) for each in error.errors(include_url=False)])
         raise
-    _refuse_unknown_environments(settings, name)
+    _refuse(name, [(document.positions.nearest(path), text) for path, text in _mistakes(settings)])
     return settings
 
 
-def _problem(error: "ErrorDetails", document: "Document") -> "tuple[Place | None, str]":
-    path = error["loc"]
-    place = document.positions.nearest(path, prefer_key=error["type"] in _WORDS)
-    words = _WORDS.get(error["type"], error["msg"].removeprefix("Value error, "))
-    return place, f"{format_path(path)}: {words}" if path else words
-
-
 _WORDS = {
-    "unexpected_keyword_argument": "this key is unknown",
+    "extra_forbidden": "this key is unknown",
     "missing": "this key is missing",
 }
 
 
-def _refuse(name: str, problems: "list[tuple[Place | None, str]]") -> None:
+def _worded(error: "ErrorDetails", document: "Document") -> tuple[Place | None, str]:
+    path = error["loc"]
+    place = document.positions.nearest(path, prefer_key=error["type"] in _WORDS)
+    words = _WORDS.get(error["type"], error["msg"])
+    return place, f"{format_path(path)}: {words}" if path else words
+
+
+_ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_RULE_CODE = re.compile(r"[A-Z][0-9]{2,3}")
+_MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_REASON_LENGTH = 10
+
+
+def _mistakes(settings: Settings) -> Iterator[tuple[ConfigPath, str]]:
+    """What types cannot say: where, and what is wrong there."""
+    known = set(settings.environments)
+    for index, name in enumerate(settings.environments):
+        if not _ENVIRONMENT_NAME.fullmatch(name):
+            yield ("environments", index), f"{name!r} is no environment's name: a-z, 0-9 and -, at most 31"
+    if not known or len(known) < len(settings.environments):
+        yield ("environments",), "environments must name at least one, and none of them twice"
+    for index, name in enumerate(settings.protected or ()):
+        if name not in known:
+            yield ("protected", index), _unknown(name, settings)
+    for index, rule in enumerate(settings.refs if settings.refs is not DEFAULT_REFS else ()):
+        if rule.environment not in known:
+            yield ("refs", index, "environment"), _unknown(rule.environment, settings)
+        if rule.match != DEFAULT_BRANCH and (problem := _not_a_pattern(rule.match)):
+            yield ("refs", index, "match"), problem
+    for code in settings.severity:
+        if not _RULE_CODE.fullmatch(code):
+            yield ("severity", code), f"{code!r} is no rule's code, such as E03"
+    for index, waiver in enumerate(settings.waivers):
+        if not _RULE_CODE.fullmatch(waiver.rule):
+            yield ("waivers", index, "rule"), f"{waiver.rule!r} is no rule's code, such as E03"
+        if len(waiver.reason.strip()) < _REASON_LENGTH:
+            yield ("waivers", index, "reason"), f"{waiver.reason!r} is too short to tell anyone why"
+        if waiver.environment is not None and waiver.environment not in known:
+            yield ("waivers", index, "environment"), _unknown(waiver.environment, settings)
+    if settings.contracts is not None and not _MODULE_NAME.fullmatch(settings.contracts):
+        yield ("contracts",), f"{settings.contracts!r} is no Python module's name"
+
+
+def _unknown(name: str, settings: Settings) -> str:
+    return f"{name!r} is no environment; environments are {', '.join(settings.environments)}"
+
+
+def _not_a_pattern(text: str) -> str | None:
+    try:
+        re.compile(text)
+    except re.error as error:
+        return f"{text!r} is no regular expression: {error}"
+    return None
+
+
+def _refuse(name: str, problems: list[tuple[Place | None, str]]) -> None:
     lines = [f"  {place.line}:{place.column}: {text}" if place else f"  {text}" for place, text in problems]
     if lines:
         raise UsageError(
             "\n".join([f"the settings in {name} are not valid:", *lines]),
             hint="docs/settings.md lists every key",
-        )
-
-
-def _refuse_unknown_environments(settings: Settings, name: str) -> None:
-    named = {
-        *(rule.environment for rule in settings.refs),
-        *(settings.protected or ()),
-        *(waiver.environment for waiver in settings.waivers if waiver.environment),
-    }
-    if settings.refs is DEFAULT_REFS:
-        named -= {rule.environment for rule in DEFAULT_REFS}
-    unknown = sorted(named - set(settings.environments))
-    if unknown:
-        raise UsageError(
-            f"the settings in {name} name environments that are not listed: {', '.join(unknown)}",
-            hint=f"environments are {', '.join(settings.environments)}; add to them or mend the name",
         )

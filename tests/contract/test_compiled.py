@@ -100,3 +100,25 @@ def test_a_file_for_another_pydantic_core_is_left_alone(tmp_path: Path) -> None:
     other = tmp_path / "compiled.json"
     other.write_text(text.replace('"pydantic_core":"', '"pydantic_core":"0.'), encoding="utf-8")
     assert load_validators(other) is None
+
+
+def test_whoever_imports_pydantic_after_the_bare_extension_gets_all_of_it() -> None:
+    program = """
+from mlops_config.contract.core import SchemaValidator, ValidationError
+from mlops_config.contract.compiled import load_validators
+assert load_validators()
+import sys
+assert "pydantic_core" not in sys.modules
+import pydantic_core, pydantic_core.core_schema
+from pydantic import BaseModel
+assert pydantic_core.ValidationError is ValidationError
+assert pydantic_core.SchemaValidator is SchemaValidator
+class Model(BaseModel):
+    number: int
+try:
+    Model(number="x")
+except ValidationError as error:
+    print(error.errors()[0]["type"])
+"""
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert finished.stdout == "int_parsing\n", finished.stderr

@@ -185,4 +185,4 @@ def test_an_empty_tree_is_a_finding_and_no_failure(tmp_path: Path) -> None:
 
 def test_counts() -> None:
     validation = run(ROOT)
-    assert [validation.count(severity) for severity in Severity] == [0, 0, 0]
+    assert [validation.number_of(severity) for severity in Severity] == [0, 0, 0]

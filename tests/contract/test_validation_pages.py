@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -62,7 +61,7 @@ def found(code: str, root: Path) -> tuple[list[Finding], ReportContext]:
         name = "configs/dev/dev_training_config.yaml"
         document = read_document((root / name).read_bytes(), name)
         return [each for each in document.findings if each.code == code], ReportContext({name: document.text})
-    settings = replace(load_settings(root), environments=("dev",))
+    settings = load_settings(root)._replace(environments=("dev",))
     try:
         validation = validate(root, settings, today=ON_THE_DAY)
     finally:

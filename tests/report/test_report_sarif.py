@@ -96,9 +96,7 @@ def fingerprint(result: dict[str, Any]) -> str:
 
 
 def test_a_fingerprint_outlives_lines_put_above() -> None:
-    moved = Finding(
-        **{**{name: getattr(RANGE, name) for name in RANGE.__slots__}, "place": Place(TRAINING, 99, 1, 99, 3)}
-    )
+    moved = RANGE._replace(place=Place(TRAINING, 99, 1, 99, 3))
     assert fingerprint(result_of(moved)) == fingerprint(result_of(RANGE))
 
 

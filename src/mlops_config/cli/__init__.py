@@ -4,24 +4,42 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from types import FrameType
+from typing import Protocol
 
 from mlops_config import __version__
-from mlops_config.cli import bundle, release, schema, show, validate, verify
 from mlops_config.errors import INTERRUPTED, INTERRUPTED_EXIT_CODE, MlopsConfigError, of_os_error
 
-VERBS = (
-    validate,
-    show,
-    schema,
-    bundle,
-    release.BUILD,
-    release.PUBLISH,
-    release.NOTES,
-    release.RELEASE,
-    verify,
-)
+VERBS = {
+    "validate": "validate",
+    "show": "show",
+    "schema": "schema",
+    "bundle": "bundle",
+    "build": "release:BUILD",
+    "publish": "release:PUBLISH",
+    "notes": "release:NOTES",
+    "release": "release:RELEASE",
+    "verify": "verify",
+}
+"""Where each verb is defined: a module of this package, or something in one."""
+
+
+class Verb(Protocol):
+    """What a verb says of itself and does; a module or an object."""
+
+    NAME: str
+    SUMMARY: str
+    DESCRIPTION: str
+    EXAMPLES: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declares the verb's arguments."""
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Runs the verb and returns the exit code."""
+
 
 DESCRIPTION = """\
 Takes the four configuration files of an environment (training, inference, monitoring, retrain)
@@ -42,7 +60,9 @@ exit codes:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code; see :mod:`mlops_config.errors` for what codes mean."""
     signal.signal(signal.SIGTERM, _interrupt)
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    # Only the verb that runs is loaded: its neighbours' arguments take longer than reading twelve files.
+    arguments = parser(words[:1] if words[:1] and words[0] in VERBS else VERBS).parse_args(words)
     try:
         code: int = arguments.run(arguments)
         sys.stdout.flush()
@@ -59,15 +79,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command's argument parser; the command reference is generated from it."""
+def parser(names: Iterable[str] = VERBS) -> argparse.ArgumentParser:
+    """The argument parser with the named verbs, all of them by default; the reference is made from it."""
     raw = argparse.RawDescriptionHelpFormatter
     top = argparse.ArgumentParser(
         "mlops-config", description=DESCRIPTION, epilog=EPILOG, formatter_class=raw, allow_abbrev=False
     )
     top.add_argument("--version", action="version", version=f"mlops-config {__version__}")
     verbs = top.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for verb in VERBS:
+    for verb in map(_verb, names):
         sub = verbs.add_parser(
             verb.NAME,
             help=verb.SUMMARY,
@@ -79,6 +99,13 @@ def parser() -> argparse.ArgumentParser:
         verb.add_arguments(sub)
         sub.set_defaults(run=verb.run)
     return top
+
+
+def _verb(name: str) -> Verb:
+    module, _, attribute = VERBS[name].partition(":")
+    found = import_module(f"mlops_config.cli.{module}")
+    verb: Verb = getattr(found, attribute) if attribute else found
+    return verb
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

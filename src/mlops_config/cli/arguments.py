@@ -1,7 +1,6 @@
 """Arguments that several verbs share, and what they mean."""
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,4 +53,4 @@ def tree_of(arguments: argparse.Namespace) -> "tuple[Path, Settings]":
     folder = Path(arguments.config_dir)
     if folder.is_absolute():
         root, folder = folder.parent, Path(folder.name)
-    return root, replace(settings, config_dir=folder.as_posix())
+    return root, settings._replace(config_dir=folder.as_posix())

@@ -12,8 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import pydantic_core
-
+from mlops_config.contract import core
 from mlops_config.kinds import Kind
 
 COMPILED_PATH = Path(__file__).with_name("compiled.json")
@@ -37,12 +36,12 @@ class StandIn:
     __hash__ = None  # type: ignore[assignment]  # holds mappings, as models do
 
 
-def load_validators(path: Path = COMPILED_PATH) -> dict[Kind, pydantic_core.SchemaValidator] | None:
+def load_validators(path: Path = COMPILED_PATH) -> dict[Kind, core.SchemaValidator] | None:
     """The four validators, or ``None`` where the file was written for another version of pydantic-core."""
     document = json.loads(path.read_bytes(), object_hook=_Decoder().decode)
-    if document["pydantic_core"] != pydantic_core.__version__:
+    if document["pydantic_core"] != core.__version__:
         return None
-    return {Kind(kind): pydantic_core.SchemaValidator(schema) for kind, schema in document["schemas"].items()}
+    return {Kind(kind): core.SchemaValidator(schema) for kind, schema in document["schemas"].items()}
 
 
 class _Decoder:

@@ -1,9 +1,8 @@
 """The evaluation metrics a file may name, each with the direction that is better and the problems it fits."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 ProblemType = Literal["regression", "binary_classification", "multiclass_classification"]
 
@@ -31,8 +30,7 @@ MetricName = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(NamedTuple):
     """What is known of a metric. ``lower`` and ``upper`` bound its values; ``None`` is unbounded."""
 
     name: MetricName

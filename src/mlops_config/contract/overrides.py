@@ -64,9 +64,7 @@ def _weighed(each: Finding, severities: Mapping[str, str]) -> Finding | None:
         return each
     if wanted == "off":
         return None
-    from dataclasses import replace
-
-    return replace(each, severity=Severity(wanted))
+    return each._replace(severity=Severity(wanted))
 
 
 def _is_lower(wanted: str, severity: Severity) -> bool:

@@ -5,17 +5,15 @@ Light on purpose: rules read it without the models being built. Types and ranges
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mlops_config.contract.metrics import ProblemType
 
 Distribution = Literal["scikit-learn", "lightgbm", "xgboost"]
 
 
-@dataclass(frozen=True, slots=True)
-class EstimatorEntry:
+class EstimatorEntry(NamedTuple):
     """One estimator: ``python_class`` is what the job makes, ``distribution`` what must be installed."""
 
     name: str

@@ -1,7 +1,6 @@
 """From pydantic's errors to findings: on the very key or value, in plain words, with the way to mend it."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlops_config.contract.codes import finding
@@ -63,7 +62,7 @@ def findings_of(error: "ValidationError", document: Document, model: "type[BaseM
     findings = [writer.several(group) if len(group) > 1 else writer.one(group[0]) for group in groups[:_MOST]]
     if len(groups) > _MOST:
         rest = f"{findings[-1].message} (and {len(groups) - _MOST} more errors in the file)"
-        findings[-1] = replace(findings[-1], message=rest)
+        findings[-1] = findings[-1]._replace(message=rest)
     return _without_echoes(findings)
 
 

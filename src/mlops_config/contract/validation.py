@@ -1,7 +1,6 @@
 """Validation: every file of every environment read once, checked by itself and against the others."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -75,8 +74,7 @@ class EnvironmentConfigs(NamedTuple):
         return all(self.model(kind) is not None for kind in Kind)
 
 
-@dataclass(frozen=True, slots=True)
-class Validation:
+class Validation(NamedTuple):
     """The outcome: findings in reading order, and the files they are about."""
 
     findings: tuple[Finding, ...]
@@ -104,7 +102,7 @@ class Validation:
         """How many files were read."""
         return len(self.files)
 
-    def count(self, severity: Severity) -> int:
+    def number_of(self, severity: Severity) -> int:
         """How many findings have this severity."""
         return sum(each.severity is severity for each in self.findings)
 
@@ -170,7 +168,7 @@ def _check_file(
 def _check_schema(
     document: Document, kind: Kind, validators: Validators, environment: str
 ) -> tuple[Any, list[Finding]]:
-    from pydantic_core import ValidationError
+    from mlops_config.contract.core import ValidationError
 
     try:
         return validators.validator(kind).validate_python(document.data), []
@@ -180,7 +178,7 @@ def _check_schema(
         own = {("metadata", "environment"): f"add `environment: {environment}`"}
         findings = findings_of(error, document, validators.model(kind))
         return None, [
-            replace(each, hint=own[each.path]) if each.code == "S01" and each.path in own else each
+            each._replace(hint=own[each.path]) if each.code == "S01" and each.path in own else each
             for each in findings
         ]
 

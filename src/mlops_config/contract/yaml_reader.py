@@ -5,7 +5,6 @@ Nothing is constructed by tag, nothing is shared and nothing is merged, so what 
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import yaml
@@ -179,7 +178,7 @@ class _Builder:
             message = (
                 f"{each.message} (and {hidden} more of these in the file)" if hidden > 0 else each.message
             )
-            findings.append(replace(each, path=path, message=message))
+            findings.append(each._replace(path=path, message=message))
         return findings
 
     def _document(self) -> Node | None:

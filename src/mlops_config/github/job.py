@@ -32,7 +32,7 @@ def run_job(step: Step) -> int:
     inputs = read_inputs(step.inputs)
     root, settings = step.tree(inputs.working_directory, inputs.settings)
     if inputs.config_dir:
-        settings = replace(settings, config_dir=inputs.config_dir)
+        settings = settings._replace(config_dir=inputs.config_dir)
     if step.context.event_name.startswith("pull_request") and inputs.stages != ("validate",):
         step.console.say("a pull request builds and publishes nothing: every environment is validated")
         inputs = replace(inputs, stages=("validate",), environment=None)
@@ -145,8 +145,8 @@ def _outputs_of(result: "RunResult") -> Outputs:
 
 def _counts(validation: Validation) -> Outputs:
     return {
-        "findings-errors": validation.count(Severity.ERROR),
-        "findings-warnings": validation.count(Severity.WARNING),
+        "findings-errors": validation.number_of(Severity.ERROR),
+        "findings-warnings": validation.number_of(Severity.WARNING),
     }
 
 

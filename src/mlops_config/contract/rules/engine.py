@@ -5,9 +5,7 @@ the caller places each violation and decides what it weighs.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from inspect import cleandoc
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from mlops_config.findings import ConfigPath, Severity
@@ -42,8 +40,7 @@ class RelatedValue(NamedTuple):
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(NamedTuple):
     """A rule that does not hold, at the very value that would have to change.
 
     ``path`` may name a key that is absent from the file (a default, or a missing block): the caller places it
@@ -176,8 +173,7 @@ ProjectFunction = Callable[[Sequence[Environment]], Iterator[Breach]]
 Scope = Literal["file", "environment", "project"]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One rule: its stable code, what it needs to run, and the function that finds its violations.
 
     ``scope`` says what the function sees at once: each file of the kinds in ``needs`` by itself, one
@@ -196,6 +192,8 @@ class Rule:
     @property
     def explanation(self) -> str:
         """The rule's docstring: what it demands, why, and how to mend a violation."""
+        from inspect import cleandoc
+
         return cleandoc(self.function.__doc__ or "")
 
 
