@@ -11,7 +11,7 @@ import peers
 import yaml
 from timing import table, time_functions
 
-from mlops_config.contract.yaml_reader import read_document
+from mlops_config.contract.reading.yaml_reader import read_document
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = 1000

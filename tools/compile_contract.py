@@ -11,7 +11,7 @@ import pydantic_core
 from pydantic import BaseModel
 
 from mlops_config.contract.compiled import CLASS, COMPILED_PATH, FUNCTION, SECONDS
-from mlops_config.contract.models import MODELS
+from mlops_config.contract.models.by_kind import MODELS
 
 MEMORY_ADDRESS = re.compile(r":\d+(?=$|[,\]])")
 NOT_FOR_VALIDATION = frozenset({"metadata", "serialization"})

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlops_config.contract.schema import json_schema
+from mlops_config.contract.models.schema import json_schema
 from mlops_config.kinds import Kind
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -14,9 +14,9 @@ from typing import Any
 import yaml
 
 from mlops_config.contract.codes import OWN_CODES
+from mlops_config.contract.reading.yaml_reader import read_document
 from mlops_config.contract.rules.catalog import RESERVED, RULES
 from mlops_config.contract.rules.engine import Role, Rule, Violation, check
-from mlops_config.contract.yaml_reader import read_document
 from mlops_config.findings import ConfigPath, Finding, Place, Related
 from mlops_config.kinds import Kind, canonical_name
 from mlops_config.report.interface import ReportContext

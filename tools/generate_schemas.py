@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlops_config.contract.schema import json_schema
+from mlops_config.contract.models.schema import json_schema
 from mlops_config.kinds import Kind
 
 ROOT = Path(__file__).resolve().parent.parent

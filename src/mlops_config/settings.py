@@ -12,7 +12,7 @@ from mlops_config.findings import ConfigPath, Place, format_path
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-    from mlops_config.contract.yaml_reader import Document
+    from mlops_config.contract.reading.yaml_reader import Document
 
 SETTINGS_NAME = "mlops-config.yaml"
 DEFAULT_BRANCH = "$default-branch"
@@ -109,7 +109,7 @@ def _display_name(source: Path, root: Path) -> str:
 def _read(source: Path, name: str) -> Settings:
     from pydantic import TypeAdapter, ValidationError
 
-    from mlops_config.contract.yaml_reader import MAX_BYTES, read_document
+    from mlops_config.contract.reading.yaml_reader import MAX_BYTES, read_document
 
     with source.open("rb") as stream:
         document = read_document(stream.read(MAX_BYTES + 1), name)

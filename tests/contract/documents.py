@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mlops_config.contract.models import MODELS, Header
-from mlops_config.contract.yaml_reader import read_document
+from mlops_config.contract.models.by_kind import MODELS, Header
+from mlops_config.contract.reading.yaml_reader import read_document
 from mlops_config.findings import ConfigPath
 from mlops_config.kinds import Kind, canonical_name
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from mlops_config.contract.compiled import COMPILED_PATH, StandIn, load_validators
-from mlops_config.contract.models import MODELS
-from mlops_config.contract.yaml_reader import read_document
+from mlops_config.contract.models.by_kind import MODELS
+from mlops_config.contract.reading.yaml_reader import read_document
 from mlops_config.findings import ConfigPath
 from mlops_config.kinds import Kind
 

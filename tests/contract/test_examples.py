@@ -24,7 +24,7 @@ from tests.contract.documents import (
 )
 from tests.contract.test_schema import tool
 
-from mlops_config.contract.models import MODELS, MonitoringConfig, TrainingConfig
+from mlops_config.contract.models.by_kind import MODELS, MonitoringConfig, TrainingConfig
 from mlops_config.kinds import Kind
 
 SHA256_OF_500_TRIPS = "3f1cf7ad266016ae2589115c53926817f139b070ce66d7427b141d7a6a83887d"

@@ -8,10 +8,10 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 from tests.contract.documents import changed, document, refusals
 
-from mlops_config.contract.estimators import Estimator
-from mlops_config.contract.header import ConfigModel
 from mlops_config.contract.metrics import METRICS, MetricName, ProblemType
-from mlops_config.contract.models import TrainingConfig
+from mlops_config.contract.models.by_kind import TrainingConfig
+from mlops_config.contract.models.estimators import Estimator
+from mlops_config.contract.models.header import ConfigModel
 from mlops_config.contract.registry import ESTIMATORS
 from mlops_config.kinds import Kind
 

@@ -18,7 +18,7 @@ from tests.contract.documents import (
     without,
 )
 
-from mlops_config.contract.models import (
+from mlops_config.contract.models.by_kind import (
     MODELS,
     InferenceConfig,
     MonitoringConfig,

@@ -20,7 +20,7 @@ from tests.contract.documents import (
     without,
 )
 
-from mlops_config.contract.schema import DIALECT, ONLY_THE_MODEL_CHECKS, json_schema
+from mlops_config.contract.models.schema import DIALECT, ONLY_THE_MODEL_CHECKS, json_schema
 from mlops_config.findings import ConfigPath
 from mlops_config.kinds import Kind
 
@@ -178,7 +178,7 @@ def test_a_dumped_model_passes_the_schema() -> None:
 
 
 def test_a_teams_own_model_gets_a_schema_too() -> None:
-    from mlops_config.contract.models import RetrainConfig
+    from mlops_config.contract.models.by_kind import RetrainConfig
 
     class OurRetrainConfig(RetrainConfig):
         """The contract's, and a ticket."""

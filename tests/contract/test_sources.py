@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_config.contract.sources import Sources, read_sources
+from mlops_config.contract.reading.sources import Sources, read_sources
 from mlops_config.findings import Finding, Severity
 from mlops_config.kinds import Kind
 
@@ -251,7 +251,7 @@ def test_a_socket_is_not_opened(root: Path) -> None:
 READ_IN_A_PROCESS = """
 import sys
 from pathlib import Path
-from mlops_config.contract.sources import read_sources
+from mlops_config.contract.reading.sources import read_sources
 for finding in read_sources(Path(sys.argv[1]), "configs", ("dev", "prod"), ("dev", "prod")).findings:
     print(finding.code, finding.message)
 """
@@ -300,7 +300,7 @@ def test_a_file_of_a_gigabyte_is_refused_by_its_size_alone(root: Path) -> None:
 
 
 def test_a_file_is_refused_only_above_the_limit(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlops_config.contract.sources.MAX_BYTES", 20)
+    monkeypatch.setattr("mlops_config.contract.reading.sources.MAX_BYTES", 20)
     folder = root / "configs" / "dev"
     (folder / "dev_training_config.yaml").write_bytes(b"x" * 20)
     (folder / "dev_inference_config.yaml").write_bytes(b"x" * 21)

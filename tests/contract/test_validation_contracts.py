@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 EXTENDED = """
 from pydantic import Field
-from mlops_config.contract.models import TrainingConfig
+from mlops_config.contract.models.by_kind import TrainingConfig
 
 class OwnTraining(TrainingConfig):
     cost_center: int = Field(ge=1000)

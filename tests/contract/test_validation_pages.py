@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from mlops_config.contract.codes import OWN_CODES
+from mlops_config.contract.reading.yaml_reader import read_document
 from mlops_config.contract.validation import validate
-from mlops_config.contract.yaml_reader import read_document
 from mlops_config.findings import Finding
 from mlops_config.report.interface import ReportContext, context_of
 from mlops_config.report.text import render

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from mlops_config.contract.field_types import Duration, Items
-from mlops_config.contract.models import MODELS
+from mlops_config.contract.models.by_kind import MODELS
+from mlops_config.contract.models.field_types import Duration, Items
+from mlops_config.contract.reading.yaml_reader import Document, read_document
 from mlops_config.contract.schema_findings import findings_of
-from mlops_config.contract.yaml_reader import Document, read_document
 from mlops_config.findings import Finding
 from mlops_config.kinds import Kind
 

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from mlops_config.contract.yaml_reader import MAX_BYTES, MAX_DEPTH, UNREAD, Document, read_document
+from mlops_config.contract.reading.yaml_reader import MAX_BYTES, MAX_DEPTH, UNREAD, Document, read_document
 from mlops_config.findings import Finding, Severity
 
 

@@ -7,8 +7,8 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from mlops_config.contract.scalars import MAX_INTEGER
-from mlops_config.contract.yaml_reader import Document, read_document
+from mlops_config.contract.reading.scalars import MAX_INTEGER
+from mlops_config.contract.reading.yaml_reader import Document, read_document
 from mlops_config.findings import ConfigPath, Place
 
 PARSER: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader

@@ -7,8 +7,8 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mlops_config.contract.scalars import MAX_INTEGER, Scalar, read_plain
-from mlops_config.contract.yaml_reader import read_document
+from mlops_config.contract.reading.scalars import MAX_INTEGER, Scalar, read_plain
+from mlops_config.contract.reading.yaml_reader import read_document
 from mlops_config.findings import Severity
 
 

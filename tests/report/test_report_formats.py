@@ -68,7 +68,7 @@ def test_checking_valid_files_loads_nothing_heavy() -> None:
         "difflib",
         "json.tool",
         "xml.sax",
-        "mlops_config.contract.models",
+        "mlops_config.contract.models.by_kind",
         "mlops_config.contract.schema_findings",
         "mlops_config.report.sarif",
     }

@@ -1,0 +1,1 @@
+"""The four files as one bundle: digest, manifest, archive, meaning."""

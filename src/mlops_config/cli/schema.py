@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the schema."""
-    from mlops_config.contract.schema import json_schema
+    from mlops_config.contract.models.schema import json_schema
 
     sys.stdout.write(json.dumps(json_schema(Kind(arguments.kind)), indent=2, ensure_ascii=False) + "\n")
     return 0

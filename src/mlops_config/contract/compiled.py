@@ -3,7 +3,7 @@
 Building the model classes takes most of the time of a short run. ``tools/compile_contract.py`` writes their
 core schemas to ``compiled.json``; what comes out of a validator loaded from there has the attributes of a
 model, and nothing else of it. Code that needs more (a dump, a JSON Schema) imports
-:mod:`mlops_config.contract.models`.
+:mod:`mlops_config.contract.models.by_kind`.
 """
 
 import json

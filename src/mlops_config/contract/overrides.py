@@ -132,7 +132,7 @@ def _unknown(code: str, place: Place | None) -> Finding:
 
 def _place(root: Path, path: tuple[str | int, ...]) -> Place | None:
     """Where the settings file says it; ``None`` when the settings come from elsewhere."""
-    from mlops_config.contract.yaml_reader import read_document
+    from mlops_config.contract.reading.yaml_reader import read_document
     from mlops_config.settings import SETTINGS_NAME
 
     try:

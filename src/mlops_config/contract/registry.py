@@ -1,7 +1,7 @@
 """The estimators a training file may name: what each solves, where it comes from, and what can be tuned.
 
 Light on purpose: rules read it without the models being built. Types and ranges of the hyperparameters are in
-:mod:`mlops_config.contract.estimators`; a test holds the two equal.
+:mod:`mlops_config.contract.models.estimators`; a test holds the two equal.
 """
 
 from collections.abc import Mapping

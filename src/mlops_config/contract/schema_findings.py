@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlops_config.contract.codes import finding
-from mlops_config.contract.model_fields import (
+from mlops_config.contract.models.model_fields import (
     Declared,
     choices_at,
     declared_at,
@@ -12,6 +12,7 @@ from mlops_config.contract.model_fields import (
     homes_of,
     keys_at,
 )
+from mlops_config.contract.reading.yaml_reader import UNREAD, Document
 from mlops_config.contract.schema_wording import (
     Expectation,
     Wrong,
@@ -21,7 +22,6 @@ from mlops_config.contract.schema_wording import (
     mending,
     shown,
 )
-from mlops_config.contract.yaml_reader import UNREAD, Document
 from mlops_config.findings import ConfigPath, Finding, format_path
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from mlops_config.contract.field_types import Iso8601Duration, Iso8601Instant
-from mlops_config.contract.model_fields import Declared
-from mlops_config.contract.scalars import read_plain
+from mlops_config.contract.models.field_types import Iso8601Duration, Iso8601Instant
+from mlops_config.contract.models.model_fields import Declared
+from mlops_config.contract.reading.scalars import read_plain
 
 
 class Expectation(NamedTuple):

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlops_config.contract.codes import finding
 from mlops_config.contract.overrides import Waived, judge
-from mlops_config.contract.positions import Positions
-from mlops_config.contract.sources import SourceFile, read_sources
+from mlops_config.contract.reading.positions import Positions
+from mlops_config.contract.reading.sources import SourceFile, read_sources
+from mlops_config.contract.reading.yaml_reader import Document, read_document
 from mlops_config.contract.validators import Validators
-from mlops_config.contract.yaml_reader import Document, read_document
 from mlops_config.errors import UsageError
 from mlops_config.findings import ConfigPath, Finding, Place, Related, Severity, in_reading_order
 from mlops_config.kinds import Kind

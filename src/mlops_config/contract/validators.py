@@ -46,7 +46,7 @@ class Validators:
         """The model class of a kind."""
         if kind in self._own:
             return self._own[kind]
-        from mlops_config.contract.models import MODELS
+        from mlops_config.contract.models.by_kind import MODELS
 
         return MODELS[kind]
 

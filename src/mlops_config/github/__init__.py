@@ -1,0 +1,1 @@
+"""GitHub Actions and its API: the only room that knows either."""

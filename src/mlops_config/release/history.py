@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from mlops_config.bundle.bundle import Bundle
 from mlops_config.bundle.semantic import meaning
+from mlops_config.contract.reading.yaml_reader import read_document
 from mlops_config.contract.validation import EnvironmentConfigs
 from mlops_config.contract.validators import Validators
-from mlops_config.contract.yaml_reader import read_document
 from mlops_config.kinds import Kind
 from mlops_config.release.changes import Change, changes
 from mlops_config.release.record import ReleaseRecord

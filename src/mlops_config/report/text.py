@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from mlops_config.contract.positions import lines_of
+from mlops_config.contract.reading.positions import lines_of
 from mlops_config.findings import Finding, Place, Related, Severity
 from mlops_config.report.interface import ReportContext, closing_line, printable
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from mlops_config.contract.models import MODELS
+from mlops_config.contract.models.by_kind import MODELS
+from mlops_config.contract.reading.yaml_reader import read_document
 from mlops_config.contract.rules.engine import EnvironmentModels
-from mlops_config.contract.yaml_reader import read_document
 from mlops_config.findings import ConfigPath
 from mlops_config.kinds import Kind, canonical_name
 

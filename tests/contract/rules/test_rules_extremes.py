@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from tests.contract.rules.example_configs import change, configs, raw_configs
 
-from mlops_config.contract.models import MODELS
+from mlops_config.contract.models.by_kind import MODELS
 from mlops_config.contract.rules.catalog import RULES
 from mlops_config.contract.rules.engine import check
 from mlops_config.contract.rules.walk import nodes

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.contract.rules.example_configs import Change, change, configs
 
-from mlops_config.contract.inference import RECORD_COLUMNS
+from mlops_config.contract.models.inference import RECORD_COLUMNS
 from mlops_config.contract.rules.catalog import RULES
 from mlops_config.contract.rules.engine import check
 from mlops_config.contract.rules.environments import processors

@@ -9,7 +9,7 @@ from mlops_config.findings import ConfigPath
 from mlops_config.kinds import Kind
 
 if TYPE_CHECKING:
-    from mlops_config.contract.models import TrainingConfig
+    from mlops_config.contract.models.by_kind import TrainingConfig
 
 MOST_HELD_OUT_FRACTION = 0.9
 

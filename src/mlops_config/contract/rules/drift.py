@@ -13,8 +13,8 @@ from mlops_config.findings import ConfigPath, format_path
 from mlops_config.kinds import Kind
 
 if TYPE_CHECKING:
-    from mlops_config.contract.models import MonitoringConfig, TrainingConfig
-    from mlops_config.contract.monitoring import CategoricalDrift, NumericDrift
+    from mlops_config.contract.models.by_kind import MonitoringConfig, TrainingConfig
+    from mlops_config.contract.models.monitoring import CategoricalDrift, NumericDrift
     from mlops_config.contract.rules.noise import BinnedMeasure
 
 NUMERIC_TYPES = ("integral", "fractional")

@@ -12,7 +12,12 @@ from mlops_config.findings import ConfigPath, Severity
 from mlops_config.kinds import Kind
 
 if TYPE_CHECKING:
-    from mlops_config.contract.models import InferenceConfig, MonitoringConfig, RetrainConfig, TrainingConfig
+    from mlops_config.contract.models.by_kind import (
+        InferenceConfig,
+        MonitoringConfig,
+        RetrainConfig,
+        TrainingConfig,
+    )
 
 DEFAULT_ORDER = ("dev", "staging", "prod")
 """The environments a release passes through, in that order, unless the settings say otherwise."""

@@ -12,7 +12,7 @@ from mlops_config.findings import ConfigPath
 from mlops_config.kinds import Kind
 
 if TYPE_CHECKING:
-    from mlops_config.contract.models import InferenceConfig, RetrainConfig, TrainingConfig
+    from mlops_config.contract.models.by_kind import InferenceConfig, RetrainConfig, TrainingConfig
 
 RELEASED = (Role.STAGING, Role.PRODUCTION)
 LEAST_INSTANCES_IN_PRODUCTION = 2

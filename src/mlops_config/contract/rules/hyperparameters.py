@@ -10,7 +10,7 @@ from mlops_config.findings import ConfigPath
 from mlops_config.kinds import Kind
 
 if TYPE_CHECKING:
-    from mlops_config.contract.models import TrainingConfig
+    from mlops_config.contract.models.by_kind import TrainingConfig
 
 _PARAMETERS: ConfigPath = ("estimator", "hyperparameters")
 

@@ -11,7 +11,7 @@ from mlops_config.findings import ConfigPath
 from mlops_config.kinds import Kind
 
 if TYPE_CHECKING:
-    from mlops_config.contract.models import InferenceConfig
+    from mlops_config.contract.models.by_kind import InferenceConfig
 
 LONGEST_NAME = {"aws": 63, "gcp": 128}
 """SageMaker: EndpointName, EndpointConfigName and TrainingJobName. Vertex AI: displayName of any resource."""

@@ -11,8 +11,8 @@ from mlops_config.findings import ConfigPath
 from mlops_config.kinds import Kind
 
 if TYPE_CHECKING:
-    from mlops_config.contract.evaluation import MetricThreshold
-    from mlops_config.contract.models import TrainingConfig
+    from mlops_config.contract.models.by_kind import TrainingConfig
+    from mlops_config.contract.models.evaluation import MetricThreshold
 
 _CHANGES = ("min_absolute_change", "min_relative_change")
 

@@ -8,7 +8,7 @@ from mlops_config.contract.rules.wording import duration
 from mlops_config.kinds import Kind
 
 if TYPE_CHECKING:
-    from mlops_config.contract.models import TrainingConfig
+    from mlops_config.contract.models.by_kind import TrainingConfig
 
 OWN_TAG_PREFIX = "mlops."
 

@@ -11,7 +11,7 @@ from mlops_config.findings import ConfigPath
 from mlops_config.kinds import Kind
 
 if TYPE_CHECKING:
-    from mlops_config.contract.models import InferenceConfig, MonitoringConfig, TrainingConfig
+    from mlops_config.contract.models.by_kind import InferenceConfig, MonitoringConfig, TrainingConfig
 
 
 class Place(NamedTuple):

@@ -13,7 +13,7 @@ from mlops_config.findings import ConfigPath
 from mlops_config.kinds import Kind, accepted_names
 
 if TYPE_CHECKING:
-    from mlops_config.contract.models import RetrainConfig
+    from mlops_config.contract.models.by_kind import RetrainConfig
 
 _HEADER = ("schema_version", "kind", "metadata")
 _Scalar = bool | int | float | str | timedelta | None

@@ -11,8 +11,8 @@ from mlops_config.findings import ConfigPath
 from mlops_config.kinds import Kind
 
 if TYPE_CHECKING:
-    from mlops_config.contract.inference import Rollout
-    from mlops_config.contract.models import InferenceConfig
+    from mlops_config.contract.models.by_kind import InferenceConfig
+    from mlops_config.contract.models.inference import Rollout
 
 RECORDED_ALWAYS = ("prediction_id", "event_time", "model_version", "config_digest")
 MOVING_ALIASES = ("latest", "newest")

@@ -10,7 +10,7 @@ from mlops_config.contract.rules.wording import duration
 from mlops_config.kinds import Kind
 
 if TYPE_CHECKING:
-    from mlops_config.contract.models import InferenceConfig, RetrainConfig
+    from mlops_config.contract.models.by_kind import InferenceConfig, RetrainConfig
 
 
 @file_rule("X15", "A schedule that misses its purpose", Kind.INFERENCE, Kind.RETRAIN)

@@ -10,7 +10,7 @@ from mlops_config.findings import ConfigPath
 from mlops_config.kinds import Kind
 
 if TYPE_CHECKING:
-    from mlops_config.contract.models import MonitoringConfig
+    from mlops_config.contract.models.by_kind import MonitoringConfig
 
 
 @file_rule("C26", "Windows that leave gaps or overlap", Kind.MONITORING)

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mlops_config.contract.field_types import Column, Count, Fraction, Items
-from mlops_config.contract.header import ConfigModel
 from mlops_config.contract.metrics import MetricName
+from mlops_config.contract.models.field_types import Column, Count, Fraction, Items
+from mlops_config.contract.models.header import ConfigModel
 
 
 class MetricThreshold(ConfigModel):

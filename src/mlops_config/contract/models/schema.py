@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from mlops_config.contract.models import MODELS
+from mlops_config.contract.models.by_kind import MODELS
 from mlops_config.contract.scalar_checks import format_duration
 from mlops_config.kinds import Kind
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from mlops_config.contract.codes import finding
-from mlops_config.contract.yaml_reader import MAX_BYTES, too_large
+from mlops_config.contract.reading.yaml_reader import MAX_BYTES, too_large
 from mlops_config.findings import Finding, Place, Related
 from mlops_config.kinds import Kind, accepted_names
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mlops_config.contract.field_types import (
+from mlops_config.contract.models.field_types import (
     CaptureUri,
     Column,
     Count,
@@ -24,8 +24,8 @@ from mlops_config.contract.field_types import (
     Uri,
     text,
 )
-from mlops_config.contract.header import ConfigModel, Header, Schedule
-from mlops_config.contract.training import DataFormat
+from mlops_config.contract.models.header import ConfigModel, Header, Schedule
+from mlops_config.contract.models.training import DataFormat
 
 RECORD_COLUMNS = ("prediction_id", "event_time", "model_version", "config_digest")
 """Written with every prediction, whatever the file says."""

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mlops_config.contract.estimators import Estimator
-from mlops_config.contract.evaluation import Evaluation
-from mlops_config.contract.field_types import (
+from mlops_config.contract.models.estimators import Estimator
+from mlops_config.contract.models.evaluation import Evaluation
+from mlops_config.contract.models.field_types import (
     Column,
     Count,
     Iso8601Duration,
@@ -20,8 +20,8 @@ from mlops_config.contract.field_types import (
     Uri,
     text,
 )
-from mlops_config.contract.header import ConfigModel, Header
-from mlops_config.contract.tables import TableSchema
+from mlops_config.contract.models.header import ConfigModel, Header
+from mlops_config.contract.models.tables import TableSchema
 
 DataFormat = Literal["parquet", "csv", "jsonl"]
 

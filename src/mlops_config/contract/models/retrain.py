@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mlops_config.contract.evaluation import MetricThreshold, Slice
-from mlops_config.contract.field_types import (
+from mlops_config.contract.metrics import MetricName
+from mlops_config.contract.models.evaluation import MetricThreshold, Slice
+from mlops_config.contract.models.field_types import (
     Column,
     Count,
     Cron,
@@ -23,8 +24,7 @@ from mlops_config.contract.field_types import (
     Timezone,
     text,
 )
-from mlops_config.contract.header import ConfigModel, Header
-from mlops_config.contract.metrics import MetricName
+from mlops_config.contract.models.header import ConfigModel, Header
 
 Severity = Literal["ticket", "page"]
 

@@ -21,10 +21,10 @@ from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
 
-from mlops_config.contract.characters import ESCAPED_CONTROL, decode, stray_tabs
 from mlops_config.contract.codes import finding
-from mlops_config.contract.positions import Node, Positions, Span, lines_of, place_of
-from mlops_config.contract.scalars import Trap, read_plain, version_trap
+from mlops_config.contract.reading.characters import ESCAPED_CONTROL, decode, stray_tabs
+from mlops_config.contract.reading.positions import Node, Positions, Span, lines_of, place_of
+from mlops_config.contract.reading.scalars import Trap, read_plain, version_trap
 from mlops_config.findings import Finding, Place, Related, Severity
 
 MAX_BYTES: Final = 256 * 1024
@@ -160,7 +160,7 @@ class _Builder:
         except _TooDeepError:
             return None
         except yaml.YAMLError as error:
-            from mlops_config.contract.syntax import syntax_finding
+            from mlops_config.contract.reading.syntax import syntax_finding
 
             self._findings.append(syntax_finding(error, self._utf8.decode(), self._file))
             return None

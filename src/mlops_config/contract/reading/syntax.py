@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from mlops_config.contract.characters import TAB_HINT, place_at
 from mlops_config.contract.codes import finding
+from mlops_config.contract.reading.characters import TAB_HINT, place_at
 from mlops_config.findings import Finding, Place, Related
 
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: .*)?$", re.MULTILINE)

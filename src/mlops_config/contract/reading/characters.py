@@ -4,7 +4,7 @@ import re
 from bisect import bisect_right
 
 from mlops_config.contract.codes import finding
-from mlops_config.contract.positions import Positions, Span, place_of
+from mlops_config.contract.reading.positions import Positions, Span, place_of
 from mlops_config.findings import Finding, Place
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

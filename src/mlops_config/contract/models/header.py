@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mlops_config.contract.field_types import Cron, LabelKey, LabelValue, Name, Owner, Timezone
+from mlops_config.contract.models.field_types import Cron, LabelKey, LabelValue, Name, Owner, Timezone
 
 
 class ConfigModel(BaseModel):

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from mlops_config.contract.header import ConfigModel, Header, Metadata
-from mlops_config.contract.inference import InferenceConfig
-from mlops_config.contract.monitoring import MonitoringConfig
-from mlops_config.contract.retrain import RetrainConfig
-from mlops_config.contract.training import TrainingConfig
+from mlops_config.contract.models.header import ConfigModel, Header, Metadata
+from mlops_config.contract.models.inference import InferenceConfig
+from mlops_config.contract.models.monitoring import MonitoringConfig
+from mlops_config.contract.models.retrain import RetrainConfig
+from mlops_config.contract.models.training import TrainingConfig
 from mlops_config.kinds import Kind
 
 __all__ = [

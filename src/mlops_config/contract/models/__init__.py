@@ -1,0 +1,1 @@
+"""The four kinds as pydantic models, and their JSON Schema."""
