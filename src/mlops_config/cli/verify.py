@@ -30,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", type=Path, default=Path(".mlops-config"), metavar="DIR", help="default: .mlops-config"
     )
     parser.add_argument(
+        "--settings",
+        type=Path,
+        metavar="FILE",
+        help="settings file (default: mlops-config.yaml, if there is one)",
+    )
+    parser.add_argument(
         "--digest", metavar="SHA256", help="config digest it must have (default: what it says itself)"
     )
 
@@ -37,14 +43,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints a line per thing proven."""
     from mlops_config.release.verification import verify_bundle, verify_image, verify_record
+    from mlops_config.settings import load_settings
 
+    environments = load_settings(Path(), arguments.settings).environments
     if arguments.bundle:
         proven = verify_bundle(arguments.bundle, arguments.digest)
     elif arguments.image:
-        proven = verify_image(arguments.image, arguments.digest)
+        proven = verify_image(arguments.image, arguments.digest, environments)
     else:
         record = arguments.record or arguments.output / arguments.environment / "release.json"
-        proven = verify_record(record, arguments.digest)
+        proven = verify_record(record, arguments.digest, environments)
     for line in proven:
         sys.stdout.write(f"ok  {line}\n")
     return 0

@@ -1,6 +1,6 @@
 """Proving after the fact that bundles, images and stores hold what a record, or their own digest, says."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -39,20 +39,22 @@ def verify_bundle(path: Path, digest: str | None) -> Iterator[str]:
     yield f"{path}: {bundle.environment} bundle {bundle.digest}, {len(bundle.files)} files"
 
 
-def verify_image(image: str, digest: str | None) -> Iterator[str]:
+def verify_image(image: str, digest: str | None, environments: Sequence[str]) -> Iterator[str]:
     """Proves an image in an engine, a registry or a layout folder; yields a line per thing proven.
+
+    ``environments`` are the names whose files must not be in it, but for its own.
 
     Raises:
         IntegrityError: it does not hold exactly one environment's files, or labels and variables deny it.
     """
     from mlops_config.image.verify import verify_image as open_and_prove
 
-    bundle = open_and_prove(image, progress=lambda _: None).bundle
+    bundle = open_and_prove(image, environments=environments, progress=lambda _: None).bundle
     _require_digest(bundle, digest, image)
     yield f"{image}: holds exactly the {bundle.environment} bundle {bundle.digest}"
 
 
-def verify_record(path: Path, digest: str | None) -> Iterator[str]:
+def verify_record(path: Path, digest: str | None, environments: Sequence[str]) -> Iterator[str]:
     """Proves everything a release record names: each store's bundle and record, and the image.
 
     Raises:
@@ -76,16 +78,15 @@ def verify_record(path: Path, digest: str | None) -> Iterator[str]:
             raise IntegrityError(f"{location.store} holds {state} of {record.environment} {record.name}")
         yield f"{location.uri}: bundle and release record"
     if record.image:
-        yield from _verify_recorded_image(record.image, record.config_digest)
+        yield from verify_image(_name_of(record.image), record.config_digest, environments)
 
 
-def _verify_recorded_image(image: ImageRecord, config_digest: str) -> Iterator[str]:
+def _name_of(image: ImageRecord) -> str:
+    """What names the recorded image most exactly."""
     if image.layout:
-        yield from verify_image(image.layout, config_digest)
-    elif image.pushed and image.digest:
-        yield from verify_image(f"{image.repository}@{image.digest}", config_digest)
-    else:
-        yield from verify_image(f"{image.repository}:{image.tags[0]}", config_digest)
+        return image.layout
+    by_digest = image.pushed and image.digest
+    return f"{image.repository}@{image.digest}" if by_digest else f"{image.repository}:{image.tags[0]}"
 
 
 def _require_digest(bundle: Bundle, digest: str | None, origin: str) -> None:

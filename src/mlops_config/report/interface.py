@@ -15,6 +15,10 @@ TOOL_NAME = "mlops-config"
 TOOL_URI = "https://github.com/org/mlops-config-action"
 
 
+SECRET_CODES = frozenset({"C01"})
+"""Findings about a credential: a report that showed its line would spread it further."""
+
+
 class FileStatus(NamedTuple):
     """One of an environment's four files, whether or not it is there."""
 

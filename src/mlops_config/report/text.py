@@ -5,7 +5,7 @@ from itertools import groupby
 
 from mlops_config.contract.reading.positions import lines_of
 from mlops_config.findings import Finding, Place, Related, Severity
-from mlops_config.report.interface import ReportContext, closing_line, printable
+from mlops_config.report.interface import SECRET_CODES, ReportContext, closing_line, printable
 
 _WIDEST_LINE = 100
 _LEAD_IN = 20
@@ -44,7 +44,7 @@ def _finding(each: Finding, context: ReportContext, paint: _Paint) -> str:
     lines.append(f"{where}{label} {printable(each.message)}")
     margin = " " * 5
     if each.place:
-        shown = _excerpt(each.place, context)
+        shown = None if each.code in SECRET_CODES else _excerpt(each.place, context)
         if shown:
             margin = " " * (len(str(each.place.line)) + 3)
             lines.append(f"  {each.place.line} | {shown[0]}".rstrip())

@@ -182,7 +182,7 @@ class Drift(ConfigModel):
         default_factory=dict, description="What differs for single features; names of the training schema."
     )
     min_samples: Annotated[int, Field(ge=30, le=1_000_000_000)] = Field(
-        default=500,
+        default=1_000,
         description="A window with fewer rows is not judged; high enough for the thresholds' noise floor.",
     )
     drift_share_fraction: PositiveFraction = Field(
@@ -226,7 +226,7 @@ class PredictionDrift(ConfigModel):
         default_factory=_psi_categorical, description="Method of a predicted class."
     )
     min_samples: Annotated[int, Field(ge=30, le=1_000_000_000)] = Field(
-        default=500, description="A window with fewer rows is not judged."
+        default=1_000, description="A window with fewer rows is not judged."
     )
 
 
