@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,8 +42,11 @@ KEPT = ("AWS_CA_BUNDLE", "GIT_SSL_CAINFO")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Puts the programs that `make services` unpacked before the machine's own."""
+    """Lets Ctrl-C through, and puts the programs that `make services` unpacked before the machine's own."""
     config.addinivalue_line("markers", "e2e: needs a real part: an engine, a registry, an object store, act")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell that starts us in the background ignores it, and so would every process a test interrupts.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     programs = str(ROOT / ".cache" / "bin")
     if programs not in os.environ.get("PATH", "").split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])
