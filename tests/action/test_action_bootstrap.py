@@ -307,8 +307,8 @@ def test_the_cache_step_learns_what_to_keep_under_which_key(runner):
 WAITING = """
 import signal
 def main(arguments):
-    print("waiting", flush=True)
     try:
+        print("waiting", flush=True)
         signal.pause()
     except KeyboardInterrupt:
         return 7

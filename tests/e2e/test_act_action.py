@@ -1,6 +1,7 @@
 """The action in workflows of a caller's own, run by act: alone, nested, below a folder, cold, and misused."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_the_first_start_fetches_the_packages_and_a_second_step_finds_them_ready
     done = run(act, caller, steps, TEST_CACHE="no-cache")
     assert done.exit_code == 0, done.log
     cold, warm = [line for line in done.log.splitlines() if line.startswith("environment: ")]
-    assert "7 packages fetched (cold start), ready in" in cold
+    assert re.search(r"\b[1-9]\d* packages fetched \(cold start\), ready in \d", cold)
     assert "reused" in warm
     print(cold)
 
