@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from mlops_config.bundle.bundle import Bundle
@@ -88,6 +90,7 @@ def built_by_buildx(
             env=environment,
             text=True,
             errors="replace",
+            start_new_session=True,  # a group of its own: see _end
         )
     try:
         for line in process.stdout or ():
@@ -107,11 +110,20 @@ def built_by_buildx(
 
 def _stop(process: "subprocess.Popen[str]") -> None:
     if process.poll() is None:
-        process.terminate()
+        _end(process, kill=False)
         try:
             process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            process.kill()
+            _end(process, kill=True)
             process.wait()
     if process.stdout:
         process.stdout.close()
+
+
+def _end(process: "subprocess.Popen[str]", *, kill: bool) -> None:
+    """Ends the docker command and the buildx it runs: Debian 12's dies without telling its child."""
+    if sys.platform == "win32":
+        process.terminate()
+    else:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL if kill else signal.SIGTERM)
