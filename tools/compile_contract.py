@@ -59,7 +59,8 @@ def _plain_entry(key: str, value: Any) -> Any:
 def _plain_default(schema: dict[str, Any]) -> dict[str, Any]:
     """A default without its factory: a scalar as it is, anything else as a file would spell it."""
     value = schema["default_factory"]() if "default_factory" in schema else schema["default"]
-    plain = {"type": "default", "schema": _plain(schema["schema"])}
+    # Validating a default makes a new value of it; copying it first would only import the copier.
+    plain = {"type": "default", "schema": _plain(schema["schema"]), "copy_default": False}
     if isinstance(value, BaseModel):
         return plain | {"default": value.model_dump(mode="json", by_alias=True), "validate_default": True}
     if isinstance(value, dict | tuple):
