@@ -116,7 +116,7 @@ def _fail(message: str, hint: str | None, code: int) -> int:
     red, plain = ("\x1b[31m", "\x1b[0m") if _colored() else ("", "")
     print(f"{red}error:{plain} {message}", file=sys.stderr)  # noqa: T201 the one place a failure is printed
     if hint:
-        print(f" hint: {hint}", file=sys.stderr)  # noqa: T201
+        print(f" hint: {hint}", file=sys.stderr)  # noqa: T201 and what belongs to it
     return code
 
 
