@@ -11,12 +11,15 @@ compile() {
         --no-emit-index-url --no-emit-find-links --only-binary :all: --custom-compile-command 'make lock' "$@"
 }
 
-compile "$@" pyproject.toml requirements/run.in --all-extras --group test --group lint \
+extras=$(sed -n '/^\[project.optional-dependencies\]/,/^\[dependency-groups\]/s/^\([a-z0-9]*\) = .*/--extra=\1/p' pyproject.toml | grep -v spark)
+# shellcheck disable=SC2086 # one word per extra
+compile "$@" pyproject.toml requirements/run.in $extras --group test --group lint \
     --output-file requirements/test.txt
-for name in core build s3 run; do
+for name in core build s3 gcs run jobs; do
     # The resolution above is the constraint, so every set has the same versions.
     compile "requirements/$name.in" --constraints requirements/test.txt --output-file "requirements/$name.txt" \
         --no-annotate --upgrade
 done
+compile "$@" requirements/spark.in --no-binary pyspark --no-annotate --output-file requirements/spark.txt
 compile "$@" requirements/bench.in --no-annotate --output-file requirements/bench.txt
 echo 'lock: requirements/*.txt written'

@@ -88,6 +88,9 @@ is_usable || make_venv
 say "installing $(grep -c '^[a-z0-9].*==' "$lock") packages, each checked against its hash in $lock"
 # Bytecode is made when a module is first loaded; compiling all of it now takes longer than the rest.
 pip install --no-compile --require-hashes --no-deps --only-binary :all: --requirement "$lock"
+# Source only, so it is built here, by what the set above installed.
+[ "$name" != test ] || pip install --no-compile --require-hashes --no-deps --no-build-isolation \
+    --requirement requirements/spark.txt
 pip install --no-deps --no-build-isolation --no-index --editable .
 state "$lock" >"$stamp"
 # The test set holds the run set at the same versions (tests/test_repository_locks.py keeps that true).

@@ -1,0 +1,98 @@
+"""One entry of the ledger, and what an entry is about."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mlops_config.bundle.bundle import sha256_of
+from mlops_config.release.record import Digest
+
+JobId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+
+
+class Event(StrEnum):
+    """What happened."""
+
+    RELEASED = "released"
+    VERIFIED = "verified"
+    TRAINED = "trained"
+    SCORED = "scored"
+    SERVED = "served"
+    MONITORED = "monitored"
+    RETRAIN_DECIDED = "retrain_decided"
+    RETRAIN_STARTED = "retrain_started"
+    RETRAIN_ENDED = "retrain_ended"
+    PROMOTED = "promoted"
+    DEPLOYED = "deployed"
+    ROLLED_BACK = "rolled_back"
+    RESET = "reset"
+    INTEGRITY_FAILED = "integrity_failed"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Reason(_Frozen):
+    """Why: a code that stays, and a sentence for people."""
+
+    code: str
+    text: str
+
+
+class ModelReference(_Frozen):
+    """A version in the model registry."""
+
+    name: str
+    version: int
+    run_id: str | None = None
+
+
+class Draft(_Frozen):
+    """What a job wants written down."""
+
+    event: Event
+    time: datetime
+    """UTC."""
+    outcome: Literal["succeeded", "failed", "refused"] = "succeeded"
+    job_id: JobId | None = None
+    """The job's run; prediction ids begin with it."""
+    config_digest: Digest | None = None
+    commit: str | None = None
+    release: str | None = None
+    image_digest: Digest | None = None
+    model: ModelReference | None = None
+    champion: ModelReference | None = None
+    """The model that was compared with, or that was replaced."""
+    data_fingerprint: Digest | None = None
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+    uri: str | None = None
+    """What the job wrote: predictions, a report, an endpoint."""
+    rows: int | None = None
+    metrics: dict[str, float] = {}
+    cost_usd: float | None = None
+    reasons: tuple[Reason, ...] = ()
+
+
+class LedgerEntry(Draft):
+    """A draft in its place in the chain."""
+
+    schema_version: Literal[1] = 1
+    sequence: Annotated[int, Field(ge=1)]
+    previous: Digest | None
+    """Digest of the previous entry's bytes; ``None`` for the first."""
+    project: str
+    model_name: str
+    environment: str
+
+    def to_json(self) -> bytes:
+        """The entry as it is stored: indented UTF-8 JSON with a final newline."""
+        return self.model_dump_json(indent=2, exclude_none=False).encode() + b"\n"
+
+    @property
+    def digest(self) -> str:
+        """``sha256:<64 hex>`` of :meth:`to_json`."""
+        return sha256_of(self.to_json())

@@ -1,0 +1,1 @@
+"""Tables at file://, s3:// and gs://: read, checked against the schema, split, fingerprinted."""

@@ -1,0 +1,1 @@
+"""Distances and tests between a reference and a window."""

@@ -1,0 +1,1 @@
+"""The inference job: batches of rows in, predictions with their provenance out."""

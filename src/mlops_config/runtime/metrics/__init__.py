@@ -1,0 +1,1 @@
+"""What the jobs tell Prometheus, and how it gets there."""

@@ -1,0 +1,1 @@
+"""Models: made from a configuration, judged, stored without pickle, and asked for predictions."""

@@ -1,0 +1,1 @@
+"""Retraining: the decision, the comparison of challenger and champion, and the promotion."""
