@@ -149,6 +149,17 @@ def validate(
     return Validation(tuple(in_reading_order(judged.findings)), checked, tuple(judged.waived))
 
 
+def read_files(
+    sources: Iterable[SourceFile], environment: str, validators: Validators
+) -> tuple[EnvironmentConfigs, tuple[Finding, ...]]:
+    """One environment's files, each checked by itself: for files whose rules were checked when released."""
+    files, found = {}, []
+    for source in sources:
+        files[source.kind], findings = _check_file(source, environment, validators)
+        found += findings
+    return EnvironmentConfigs(environment, files), tuple(in_reading_order(found))
+
+
 def _check_file(
     source: SourceFile, environment: str, validators: Validators
 ) -> tuple[ConfigFile, list[Finding]]:

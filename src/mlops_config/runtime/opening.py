@@ -1,0 +1,158 @@
+"""Opens a job's context: finds the configuration, proves it, and connects what the job works with."""
+
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mlops_config.bundle.bundle import Bundle
+from mlops_config.console import Console
+from mlops_config.contract.reading.sources import SourceFile
+from mlops_config.contract.validation import EnvironmentConfigs, read_files, validate
+from mlops_config.contract.validators import Validators
+from mlops_config.errors import FindingsError, UsageError
+from mlops_config.findings import Severity
+from mlops_config.kinds import Kind
+from mlops_config.pipeline import OUTPUT_NAME, STORE_NAME, RefusedError, bundle_of, files_of
+from mlops_config.release.source import read_checkout
+from mlops_config.runtime.context import Configs, JobContext, Provenance
+from mlops_config.runtime.integrity import is_baked, read_baked, require_digest, require_wall
+from mlops_config.settings import Settings, load_settings
+from mlops_config.store import open_store
+from mlops_config.store.interface import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Which configuration a job is to obey, and where it keeps what it makes."""
+
+    config: Path | None = None
+    """One of the four files, in an image's folder or in a checkout; the other three lie beside it."""
+    environment: str | None = None
+    """In a checkout, instead of ``config``."""
+    root: Path = Path()
+    settings: Path | None = None
+    store: str | None = None
+    now: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    bundle: Bundle
+    configs: EnvironmentConfigs
+    settings: Settings
+    root: Path
+    commit: str | None
+
+
+def open_context(request: Request, console: Console) -> JobContext:
+    """The context of a job that may now act.
+
+    Raises:
+        IntegrityError: the files are not those that were deployed, or act on another environment.
+        FindingsError: the files break the contract.
+        UsageError: there are none, or the request names none.
+    """
+    from mlops_config.ledger.ledger import Ledger
+    from mlops_config.runtime.tracking import registry_from_environment
+
+    found = _find(request, console)
+    models = {kind: found.configs.model(kind) for kind in Kind}
+    configs = Configs(**{kind.value: model for kind, model in models.items()})
+    require_wall(configs, found.bundle.environment, found.settings.environments)
+    output = found.root / OUTPUT_NAME
+    store = _store(request, found.settings, output)
+    return JobContext(
+        bundle=found.bundle,
+        files=files_of(found.configs, found.bundle),
+        configs=configs,
+        provenance=_provenance(found, store),
+        root=found.root,
+        scratch=output / "scratch",
+        job_id=secrets.token_hex(8),
+        now=request.now or datetime.now(UTC),
+        console=console,
+        registry=registry_from_environment(found.root),
+        ledger=Ledger(store, found.bundle.project, found.bundle.model_name, found.bundle.environment),
+    )
+
+
+def _find(request: Request, console: Console) -> _Found:
+    config, root = request.config, request.root
+    folder = config.parent if config else _folder_of_image()
+    if config is not None and not config.is_file():
+        raise UsageError(f"there is no configuration file {config}")
+    if folder is not None and is_baked(folder):
+        return _baked(folder, root, request.settings)
+    if config is not None:
+        config_dir = folder.parent if folder else Path()
+        root = root if _is_within(config_dir, root) else config_dir.resolve().parent
+        relative = config_dir.resolve().relative_to(root.resolve()).as_posix()
+        settings = load_settings(root, request.settings)._replace(config_dir=relative)
+        return _sources(config.parent.name, root, settings, console)
+    if request.environment is None:
+        raise UsageError(
+            "which environment's configuration shall the job obey?",
+            hint="say --environment dev in a checkout, or --config /app/configs/prod_training_config.yaml",
+        )
+    return _sources(request.environment, root, load_settings(root, request.settings), console)
+
+
+def _folder_of_image() -> Path | None:
+    """Where the image says its configuration lies."""
+    folder = os.environ.get("MLOPS_CONFIG_DIR")
+    return Path(folder) if folder else None
+
+
+def _baked(folder: Path, root: Path, settings_file: Path | None) -> _Found:
+    bundle = read_baked(folder)
+    settings = load_settings(root, settings_file)
+    contracts = os.environ.get("MLOPS_CONTRACTS") or settings.contracts
+    sources = [SourceFile(file.kind, file.name, file.data) for file in bundle.files]
+    configs, findings = read_files(sources, bundle.environment, Validators(contracts, root, light=False))
+    errors = [each for each in findings if each.severity is Severity.ERROR]
+    if errors:
+        raise FindingsError(
+            f"{folder} breaks the contract of this version: {errors[0].message}",
+            hint="run the job in the image that the configuration was released with",
+        )
+    return _Found(bundle, configs, settings, root, None)
+
+
+def _sources(environment: str, root: Path, settings: Settings, console: Console) -> _Found:
+    with console.stage("validate") as log:
+        validation = validate(root, settings, [environment])
+        log.done(f"{validation.files_read} files, {len(validation.findings)} findings")
+        if errors := validation.number_of(Severity.ERROR):
+            raise RefusedError(validation, errors)
+    configs = validation.environment(environment)
+    bundle = bundle_of(configs)
+    require_digest(bundle, str(root / settings.config_dir / environment))
+    checkout = read_checkout(root, [root / settings.config_dir])
+    return _Found(bundle, configs, settings, root, None if checkout.dirty else checkout.commit)
+
+
+def _store(request: Request, settings: Settings, output: Path) -> Store:
+    """Where the ledger is kept: as asked for, else the first of the stores that releases go to."""
+    asked = request.store or os.environ.get("MLOPS_STORE")
+    return open_store(asked or next(iter(settings.stores), (output / STORE_NAME).resolve().as_uri()))
+
+
+def _provenance(found: _Found, store: Store) -> Provenance:
+    """What the deployment says; else the release in force, if it is of these very files; else git."""
+    commit, release = os.environ.get("MLOPS_COMMIT"), os.environ.get("MLOPS_RELEASE")
+    image = os.environ.get("MLOPS_IMAGE_DIGEST")
+    if not (commit and release):
+        current = store.current(found.bundle.project, found.bundle.environment)
+        if current is not None and current.config_digest == found.bundle.digest:
+            record = store.fetch_release(found.bundle.project, found.bundle.environment, current.release)
+            release = release or current.release
+            if record is not None:
+                commit = commit or record.source.commit
+                image = image or (record.image.digest if record.image else None)
+    return Provenance(commit or found.commit, release or None, image or None)
+
+
+def _is_within(folder: Path, root: Path) -> bool:
+    return folder.resolve().is_relative_to(root.resolve())
