@@ -1,6 +1,7 @@
 """The monitoring report: the contract between the job that judges a window and all that act on it.
 
-Stored as ``<report.destination_uri>/<window_id>/report.json`` beside ``report.html``, written once.
+Stored as ``<report.destination_uri>/<window_id>/report.json`` beside ``report.html`` and ``profile.json``,
+written once. Where the truth arrives later than the report, ``performance.json`` follows, written once too.
 """
 
 from datetime import datetime
@@ -11,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from mlops_config.release.record import Digest
 
 Signal = Literal["drift", "prediction_drift", "quality", "performance"]
+
+WindowId = Annotated[str, Field(pattern=r"^[0-9]{8}T[0-9]{6}Z-[0-9]{8}T[0-9]{6}Z$")]
+"""``<start>-<end>``, UTC; sorts by time."""
 
 
 class _Frozen(BaseModel):
@@ -97,8 +101,7 @@ class MonitoringReport(_Frozen):
     """One window, judged."""
 
     schema_version: Literal[1] = 1
-    window_id: Annotated[str, Field(pattern=r"^[0-9]{8}T[0-9]{6}Z-[0-9]{8}T[0-9]{6}Z$")]
-    """``<start>-<end>``, UTC; sorts by time."""
+    window_id: WindowId
     window_start: datetime
     window_end: datetime
     """Exclusive."""
@@ -121,7 +124,13 @@ class MonitoringReport(_Frozen):
     quality: tuple[QualityCheck, ...] = ()
     performance: tuple[PerformanceResult, ...] = ()
     labelled_rows: int | None = None
+    labels_due: datetime | None = None
+    """When the truth is complete; then ``performance.json`` follows. ``None``: nothing follows."""
     signals: tuple[SignalResult, ...]
+    warnings: tuple[str, ...] = ()
+    """What a reader should know besides: several model versions, files that could not be read."""
+    profile_digest: Digest | None = None
+    """Of ``profile.json`` beside this report; ``None`` where there were no rows to profile."""
 
     def signal(self, name: Signal) -> SignalResult:
         """What the window says about ``name``; a signal that was not computed is not judged."""
@@ -132,4 +141,38 @@ class MonitoringReport(_Frozen):
 
     def to_json(self) -> bytes:
         """The report as it is stored: indented UTF-8 JSON with a final newline."""
+        return self.model_dump_json(indent=2).encode() + b"\n"
+
+    def with_performance(self, record: "PerformanceRecord") -> "MonitoringReport":
+        """This report with what was learned about performance once the truth had arrived."""
+        others = tuple(each for each in self.signals if each.signal != "performance")
+        return self.model_copy(
+            update={
+                "performance": record.performance,
+                "labelled_rows": record.labelled_rows,
+                "labels_due": None,
+                "signals": (*others, record.signal),
+            }
+        )
+
+
+class PerformanceRecord(_Frozen):
+    """A window's performance, judged after its report because the truth arrives later."""
+
+    schema_version: Literal[1] = 1
+    window_id: WindowId
+    created_at: datetime
+    project: str
+    model_name: str
+    environment: str
+    config_digest: Digest
+    commit: str | None = None
+    job_id: str
+    model_version: int | None
+    performance: tuple[PerformanceResult, ...]
+    labelled_rows: int
+    signal: SignalResult
+
+    def to_json(self) -> bytes:
+        """The record as it is stored: indented UTF-8 JSON with a final newline."""
         return self.model_dump_json(indent=2).encode() + b"\n"
