@@ -6,6 +6,9 @@ from datetime import datetime, timedelta
 
 from mlops_config.ledger.entries import Event, LedgerEntry
 
+INTERRUPTED = "interrupted"
+"""Reason of a retraining that was stopped from outside: it counts for nothing, so the next one goes on."""
+
 
 @dataclass(frozen=True, slots=True)
 class History:
@@ -45,6 +48,9 @@ def history(ledger: Sequence[LedgerEntry], now: datetime, longest_run: timedelta
             running = (entry.job_id, entry.time)
         elif entry.event is Event.RETRAIN_ENDED:
             running = None if running and running[0] == entry.job_id else running
+            if any(reason.code == INTERRUPTED for reason in entry.reasons):
+                started.pop()
+                continue
             failures = failures + 1 if entry.outcome == "failed" else 0
             if (entry.time.year, entry.time.month) == (now.year, now.month):
                 spent += entry.cost_usd or 0.0
