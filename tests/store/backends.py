@@ -5,7 +5,9 @@ import secrets
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
+import requests
 from tests.services.registry import Registry
 
 from mlops_config.bundle.bundle import Bundle, sha256_of
@@ -96,6 +98,34 @@ class S3Backend(Backend):
         self.client.put_object(Bucket=self.bucket, Key=key, Body=data)
 
 
+class GcsBackend(Backend):
+    def __init__(self, endpoint: str, bucket: str) -> None:
+        self.endpoint = endpoint
+        self.bucket = bucket
+        self.prefix = f"teams/{secrets.token_hex(4)}"
+        self.uri = f"gs://{bucket}/{self.prefix}"
+
+    def _object(self, key: str) -> str:
+        return f"{self.endpoint}/storage/v1/b/{self.bucket}/o/{quote(f'{self.prefix}/{key}', safe='')}"
+
+    def _overwrite(self, key: str, data: bytes) -> None:
+        parameters = {"uploadType": "media", "name": f"{self.prefix}/{key}"}
+        url = f"{self.endpoint}/upload/storage/v1/b/{self.bucket}/o"
+        requests.post(url, params=parameters, data=data, timeout=30).raise_for_status()
+
+    def overwrite_file(self, bundle: Bundle, name: str, data: bytes) -> None:
+        self._overwrite(_bundle_key(bundle, name), data)
+
+    def remove_file(self, bundle: Bundle, name: str) -> None:
+        requests.delete(self._object(_bundle_key(bundle, name)), timeout=30).raise_for_status()
+
+    def remove_manifest(self, bundle: Bundle) -> None:
+        self.remove_file(bundle, "manifest.json")
+
+    def overwrite_record(self, record: ReleaseRecord, data: bytes) -> None:
+        self._overwrite(f"{record.project}/releases/{record.environment}/{record.name}.json", data)
+
+
 class OciBackend(Backend):
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
@@ -120,6 +150,10 @@ class OciBackend(Backend):
         manifest = self.client.manifest(release_tag(record.environment, record.name))
         assert manifest is not None
         _replace(self.registry.blob_path(manifest.layers()[0].digest), data)
+
+
+def _bundle_key(bundle: Bundle, name: str) -> str:
+    return f"{bundle.project}/bundles/sha256/{bundle.digest.removeprefix('sha256:')}/{name}"
 
 
 def _replace(path: Path, data: bytes) -> None:

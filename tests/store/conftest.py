@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.services.gcs import VARIABLE, make_bucket
 from tests.services.registry import Registry, running_registry
 from tests.services.s3 import environment, running_s3
-from tests.store.backends import Backend, LocalBackend, OciBackend, S3Backend
+from tests.store.backends import Backend, GcsBackend, LocalBackend, OciBackend, S3Backend
 
 from mlops_config.store.s3 import open_client
 
@@ -43,6 +44,13 @@ def lead_to(endpoint: str, patch: pytest.MonkeyPatch) -> None:
             patch.setenv(name, value)
 
 
+@pytest.fixture(scope="session")
+def gcs_bucket(gcs_endpoint: str) -> str:
+    """The endpoint of a Google Cloud Storage server that has :data:`BUCKET`."""
+    make_bucket(gcs_endpoint, BUCKET)
+    return gcs_endpoint
+
+
 @pytest.fixture
 def store_registry(tmp_path: Path) -> Iterator[Registry]:
     """A container registry that takes everyone; one for each test, since repositories share their blobs."""
@@ -50,13 +58,13 @@ def store_registry(tmp_path: Path) -> Iterator[Registry]:
         yield running
 
 
-@pytest.fixture(params=["local", "s3", "oci"])
+@pytest.fixture(params=["local", "s3", "gcs", "oci"])
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
     """An empty store of each kind."""
     return _backend(request, tmp_path)
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture(params=["local", "s3", "gcs"])
 def exclusive_backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
     """An empty store of each kind that lets exactly one of several writers in one moment win.
 
@@ -71,5 +79,9 @@ def _backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
             return LocalBackend(tmp_path / "store")
         case "s3":
             return S3Backend(request.getfixturevalue("s3_client"), BUCKET)
+        case "gcs":
+            endpoint: str = request.getfixturevalue("gcs_bucket")
+            request.getfixturevalue("monkeypatch").setenv(VARIABLE, endpoint)
+            return GcsBackend(endpoint, BUCKET)
         case _:
             return OciBackend(request.getfixturevalue("store_registry"))

@@ -8,6 +8,7 @@ import pytest
 
 from mlops_config.errors import UsageError
 from mlops_config.store import open_store
+from mlops_config.store.gcs import GcsStore
 from mlops_config.store.local import LocalStore
 from mlops_config.store.oci import OciStore
 from mlops_config.store.s3 import S3Store
@@ -16,6 +17,7 @@ from mlops_config.store.s3 import S3Store
 def test_the_scheme_decides_the_kind(tmp_path: Path) -> None:
     assert isinstance(open_store(tmp_path.as_uri()), LocalStore)
     assert isinstance(open_store("s3://configs/fares"), S3Store)
+    assert isinstance(open_store("gs://configs/fares"), GcsStore)
     assert isinstance(open_store("oci://ghcr.io/acme/fares-config"), OciStore)
 
 
@@ -26,6 +28,7 @@ def test_the_scheme_decides_the_kind(tmp_path: Path) -> None:
         ("file://localhost/srv/configs", "file://localhost/srv/configs"),
         ("s3://configs", "s3://configs"),
         ("s3://configs/a/b/", "s3://configs/a/b"),
+        ("gs://configs/a/b/", "gs://configs/a/b"),
         ("oci://ghcr.io/acme/fares-config/", "oci://ghcr.io/acme/fares-config"),
         ("oci://localhost:5000/fares", "oci://localhost:5000/fares"),
     ],
@@ -44,7 +47,10 @@ def test_a_folder_may_have_a_blank_in_its_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("uri", "said"),
     [
-        ("gs://bucket/prefix", r"gs:// are not supported by this version"),
+        ("gs://", r"not the name of a Google Cloud Storage bucket"),
+        ("gs://Bucket/x", r"not the name of a Google Cloud Storage bucket"),
+        ("gs://bucket/x#1234", r"query or fragment"),
+        ("az://container/x", r"az:// are not supported by this version"),
         ("https://example.org/x", r"https:// are not supported"),
         ("/srv/configs", r"has no scheme"),
         ("store", r"has no scheme"),
@@ -96,6 +102,10 @@ def imported_by(code: str) -> set[str]:
             "from mlops_config.store import open_store; open_store('s3://xxx')",
             {"requests", "boto3", "docker"},
         ),
+        (
+            "from mlops_config.store import open_store; open_store('gs://xxx')",
+            {"requests", "boto3", "docker"},
+        ),
         ("from mlops_config.store import open_store; open_store('oci://a.b/c')", {"boto3", "docker"}),
     ],
 )
@@ -108,3 +118,13 @@ def test_without_boto3_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPa
     with pytest.raises(UsageError, match="boto3") as missing:
         open_store("s3://configs").current("fares", "prod")
     assert missing.value.hint == "run: pip install 'mlops-config-action[s3]'"
+
+
+@pytest.mark.parametrize("module", ["google.auth", "google_crc32c"])
+def test_without_googles_packages_the_error_says_how_to_get_them(
+    monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UsageError, match="google-cloud-storage") as missing:
+        open_store("gs://configs").current("fares", "prod")
+    assert missing.value.hint == "run: pip install 'mlops-config-action[gcs]'"

@@ -1,4 +1,4 @@
-"""Stores of bundles and release records: a folder, an S3 bucket, or a repository of a container registry."""
+"""Stores of bundles and release records: a folder, a bucket, or a repository of a container registry."""
 
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -8,14 +8,14 @@ from mlops_config.errors import UsageError
 if TYPE_CHECKING:
     from mlops_config.store.interface import Store
 
-SCHEMES = ("file:///folder", "s3://bucket/prefix", "oci://registry/repository")
+SCHEMES = ("file:///folder", "s3://bucket/prefix", "gs://bucket/prefix", "oci://registry/repository")
 
 
 def open_store(uri: str) -> "Store":
     """The store behind ``uri``; nothing is read or written yet.
 
     Raises:
-        UsageError: ``uri`` is not one of the three kinds, holds credentials, or is not complete.
+        UsageError: ``uri`` is not one of the kinds in :data:`SCHEMES`, holds credentials, or is not complete.
     """
     try:
         parts = urlsplit(uri)
@@ -28,7 +28,8 @@ def open_store(uri: str) -> "Store":
         )
     if parts.query or parts.fragment:
         raise UsageError(f"the store {uri!r} has a query or fragment; a store's URI ends with its path")
-    opener = {"file": _open_local, "s3": _open_s3, "oci": _open_oci}.get(parts.scheme)
+    openers = {"file": _open_local, "s3": _open_s3, "gs": _open_gcs, "oci": _open_oci}
+    opener = openers.get(parts.scheme)
     if opener is None:
         what = (
             f"stores of the kind {parts.scheme}:// are" if parts.scheme else f"{uri!r} has no scheme, and is"
@@ -58,6 +59,13 @@ def _open_s3(uri: str) -> "Store":
 
     parts = urlsplit(uri)
     return S3Store(parts.netloc, unquote(parts.path))
+
+
+def _open_gcs(uri: str) -> "Store":
+    from mlops_config.store.gcs import GcsStore
+
+    parts = urlsplit(uri)
+    return GcsStore(parts.netloc, unquote(parts.path))
 
 
 def _open_oci(uri: str) -> "Store":

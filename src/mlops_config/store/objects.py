@@ -11,14 +11,15 @@ import json
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import quote, unquote
 
 from pydantic import ValidationError
 
-from mlops_config.bundle.bundle import MANIFEST_NAME, Bundle
-from mlops_config.errors import IntegrityError, UsageError
+from mlops_config.bundle.bundle import MANIFEST_NAME, Bundle, sha256_of
+from mlops_config.errors import IntegrityError, ServiceError, UsageError
 from mlops_config.release.record import ReleaseRecord
-from mlops_config.store.interface import Current, CurrentMovedError, Published, Store
+from mlops_config.store.interface import Current, CurrentMovedError, ObjectExistsError, Published, Store
 
 OBJECT_LIMIT_BYTES = 16 << 20
 """Nothing we store comes near this; what is larger is not ours and is not read into memory."""
@@ -71,6 +72,27 @@ class ObjectStore(Store):
     @abstractmethod
     def address(self, key: str) -> str:
         """The object's URI."""
+
+    def refuse_other_content(self, key: str, data: bytes) -> Literal[False]:
+        """For :meth:`put_if_absent`, where the name is taken: nothing was written, and nothing had to be.
+
+        Raises:
+            ObjectExistsError: other bytes are there.
+            ServiceError: nothing is there any more.
+        """
+        stored = self.get(key)
+        if stored is None:
+            raise ServiceError(
+                f"{self.address(key)} was there when it was to be written, and gone when it was read",
+                hint="find out who deletes objects there, then run the command again",
+            )
+        if stored.data != data:
+            raise ObjectExistsError(
+                f"{self.address(key)} is there with other content:"
+                f" it has {sha256_of(stored.data)}, this is {sha256_of(data)}",
+                hint="nothing is overwritten: find out who wrote it, or give the release a new name",
+            )
+        return False
 
     def publish_bundle(self, bundle: Bundle) -> Published:
         folder = _bundle_folder(bundle.project, bundle.digest)

@@ -8,10 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlops_config import __version__
-from mlops_config.bundle.bundle import sha256_of
 from mlops_config.errors import IntegrityError, MlopsConfigError, ServiceError, UsageError
 from mlops_config.retrying import TEMPORARY_STATUSES, Retries, TemporaryError, retry_after
-from mlops_config.store.interface import ObjectExistsError
 from mlops_config.store.objects import OBJECT_LIMIT_BYTES, ObjectStore, StoredObject
 
 if TYPE_CHECKING:
@@ -93,21 +91,8 @@ class S3Store(ObjectStore):
             raise self._refused(error, f"reading {self.address(key)}") from error
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
-        if self._put(key, data, {"IfNoneMatch": "*"}) is not None:
-            return True
-        stored = self.get(key)
-        if stored is None:
-            raise ServiceError(
-                f"{self.address(key)} was there when it was to be written, and gone when it was read",
-                hint="find out who deletes objects there, then run the command again",
-            )
-        if stored.data != data:
-            raise ObjectExistsError(
-                f"{self.address(key)} is there with other content:"
-                f" it has {sha256_of(stored.data)}, this is {sha256_of(data)}",
-                hint="nothing is overwritten: find out who wrote it, or give the release a new name",
-            )
-        return False
+        written = self._put(key, data, {"IfNoneMatch": "*"}) is not None
+        return written or self.refuse_other_content(key, data)
 
     def compare_and_swap(self, key: str, data: bytes, expected: str | None) -> str | None:
         condition = {"IfNoneMatch": "*"} if expected is None else {"IfMatch": expected}
