@@ -70,7 +70,7 @@ def test_every_kind_of_store_is_told_of(scheme: str) -> None:
 
 
 def test_the_uris_shown_name_stores() -> None:
-    shown = set(re.findall(r"`((?:file|s3|oci)://[^`$]+)`", STORES)) - {"oci://registry/repository"}
+    shown = set(re.findall(r"`((?:file|s3|gs|oci)://[^`$]+)`", STORES)) - {"oci://registry/repository"}
     assert {open_store(uri).uri for uri in shown} == shown
 
 

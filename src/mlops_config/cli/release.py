@@ -38,7 +38,8 @@ class ReleaseVerb:
                 action="append",
                 default=[],
                 metavar="URI",
-                help="file:///dir, s3://bucket/prefix or oci://registry/repository; several are fine"
+                help="file:///dir, s3://bucket/prefix, gs://bucket/prefix or oci://registry/repository;"
+                " several are fine"
                 " (default: the settings', else a folder under --output)",
             )
             parser.add_argument(

@@ -16,6 +16,8 @@ PREFIX = "MLOPS_INPUT_"
 
 STAGES = ("validate", "build", "publish", "notes")
 NOTES_TARGETS = ("summary", "pull-request", "release")
+_CLOUD_STORES = {"s3://": "s3", "gs://": "gcs"}
+"""The locked set that brings the SDK which a kind of store needs."""
 FAIL_ON = ("error", "warning", "note")
 
 BUILD_ONLY = ("image", "base-image", "dockerfile", "platforms", "push")
@@ -75,17 +77,27 @@ def read_inputs(environ: Mapping[str, str], *, platform: str = sys.platform) -> 
 
 
 def requirements_for(inputs: Inputs, settings_text: str = "") -> str:
-    """Which locked set the stages need: ``core`` (validation), ``build``, or ``s3`` (with boto3).
+    """Which locked set the stages need: ``core`` (validation), ``build``, or that of a cloud's stores.
 
-    ``settings_text`` is the settings file as it stands: without a YAML reader any mention of ``s3://``
-    counts, which at worst installs more than was needed.
+    ``settings_text`` is the settings file as it stands: without a YAML reader any mention of ``s3://`` or
+    ``gs://`` counts, which at worst installs more than was needed.
+
+    Raises:
+        UsageError: the stores are in two clouds.
     """
     if inputs.stages == ("validate",):
         return "core" if inputs.notes == ("summary",) else "build"
     if "publish" not in inputs.stages and "notes" not in inputs.stages:
         return "build"
     places = " ".join(inputs.stores) or settings_text
-    return "s3" if "s3://" in places else "build"
+    clouds = [lock for scheme, lock in _CLOUD_STORES.items() if scheme in places]
+    if len(clouds) > 1:
+        raise UsageError(
+            f"the stores are in several clouds ({', '.join(_CLOUD_STORES)}),"
+            " and a step installs what one of them needs",
+            hint="give each cloud's stores to a step of its own, in its input stores",
+        )
+    return clouds[0] if clouds else "build"
 
 
 def settings_text(inputs: Inputs, workspace: Path) -> str:
@@ -130,7 +142,8 @@ def _stores(name: str, environ: Mapping[str, str]) -> tuple[str, ...]:
         if not re.fullmatch(r"[a-z][a-z0-9+.-]*://\S.*", value):
             raise UsageError(
                 f"the input {name} has {value!r}, which is not the address of a store",
-                hint="one per line: s3://bucket/prefix, oci://registry/repository or file:///folder",
+                hint="one per line: s3://bucket/prefix, gs://bucket/prefix, oci://registry/repository or"
+                " file:///folder",
             )
     return tuple(value.lower() if value.startswith("oci://") else value for value in values)
 
