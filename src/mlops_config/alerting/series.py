@@ -41,8 +41,12 @@ SIGNAL_CONFIRMED = Series(
 )
 
 # Every job. The label is not `job`: Prometheus gives that name to the target it scrapes, and renames ours.
-JOB_SUCCESS = Series("job_last_success_timestamp_seconds", "gauge", "When the job last succeeded.", ("mlops_job",))
-JOB_RUN = Series("job_last_run_timestamp_seconds", "gauge", "When the job last ended, however.", ("mlops_job",))
+JOB_SUCCESS = Series(
+    "job_last_success_timestamp_seconds", "gauge", "When the job last succeeded.", ("mlops_job",)
+)
+JOB_RUN = Series(
+    "job_last_run_timestamp_seconds", "gauge", "When the job last ended, however.", ("mlops_job",)
+)
 JOB_SECONDS = Series("job_duration_seconds", "gauge", "How long the job's last run took.", ("mlops_job",))
 JOB_FAILED = Series("job_failed", "gauge", "1 when the job's last run failed.", ("mlops_job",))
 INTEGRITY_FAILED = Series(

@@ -1,0 +1,127 @@
+"""Real Prometheus servers and push gateways on free ports of loopback, and promtool."""
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+import requests
+import yaml
+
+from tests.services import unavailable
+from tests.services.processes import free_port, until_listening
+
+_LIMIT_SECONDS = 30.0
+T = TypeVar("T")
+
+
+def program(name: str, package: str) -> str:
+    """Where a program of Prometheus lies; ends the test when there is none."""
+    found = shutil.which(name)
+    if found is None:
+        unavailable(f"no {name} on PATH (Debian: apt-get install {package})")
+    return found
+
+
+def promtool(*arguments: str | Path, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+    """A finished promtool."""
+    return subprocess.run(
+        [program("promtool", "prometheus"), *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def eventually(what: Callable[[], T | None], *, otherwise: Callable[[], object] = lambda: "") -> T:
+    """What ``what`` returns once that is true; fails with what ``otherwise`` says when it never is."""
+    deadline = time.monotonic() + _LIMIT_SECONDS
+    while time.monotonic() < deadline:
+        if found := what():
+            return found
+        time.sleep(0.05)
+    pytest.fail(f"it never came: {otherwise()}")
+
+
+@contextmanager
+def running_pushgateway(folder: Path) -> Iterator[str]:
+    """A push gateway; its address."""
+    path = program("prometheus-pushgateway", "prometheus-pushgateway")
+    port = free_port()
+    log_path = folder / "pushgateway.log"
+    with log_path.open("wb") as log:
+        process = subprocess.Popen([path, f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log)
+    try:
+        until_listening(port, process, log_path)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@contextmanager
+def running_prometheus(folder: Path, *, targets: list[dict[str, object]], rules: list[Path]) -> Iterator[str]:
+    """A Prometheus that scrapes ``targets`` and evaluates ``rules``, both twice a second; its address."""
+    path = program("prometheus", "prometheus")
+    port = free_port()
+    settings, log_path = folder / "prometheus.yml", folder / "prometheus.log"
+    document = {
+        "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "500ms"},
+        "rule_files": [str(rule) for rule in rules],
+        "scrape_configs": targets,
+    }
+    settings.write_text(yaml.safe_dump(document), encoding="utf-8")
+    command = [
+        path,
+        f"--config.file={settings}",
+        f"--storage.tsdb.path={folder / 'tsdb'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        until_listening(port, process, log_path)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+class Pushgateway:
+    """A running gateway: its address, and the samples it exposes."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def exposed(self) -> str:
+        """What a Prometheus would scrape."""
+        return requests.get(f"{self.url}/metrics", timeout=10).text
+
+    def clear(self) -> None:
+        """Forgets every group."""
+        for group in requests.get(f"{self.url}/api/v1/metrics", timeout=10).json()["data"]:
+            labels = dict(group["labels"])
+            path = "".join(
+                f"/{name}/{value}" for name, value in [("job", labels.pop("job")), *labels.items()]
+            )
+            requests.delete(f"{self.url}/metrics{path}", timeout=10).raise_for_status()
+
+
+@pytest.fixture(scope="session")
+def pushgateway_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pushgateway]:
+    """A push gateway for the session."""
+    with running_pushgateway(tmp_path_factory.mktemp("pushgateway")) as url:
+        yield Pushgateway(url)
+
+
+@pytest.fixture
+def pushgateway(pushgateway_server: Pushgateway) -> Pushgateway:
+    """An empty push gateway."""
+    pushgateway_server.clear()
+    return pushgateway_server
