@@ -40,6 +40,8 @@ class Provenance:
     """Name of the release: its version, or its commit."""
     image_digest: str | None = None
     """Digest of the image the job runs in."""
+    image: str | None = None
+    """That image by digest, ``repository@sha256:…``: what a cloud's model server is started from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,15 @@ class JobContext:
     def config_digest(self) -> str:
         """``sha256:<64 hex>`` of the four files."""
         return self.bundle.digest
+
+    def subject(self) -> dict[str, str | None]:
+        """What a ledger entry says of the configuration and code behind it: fields of a draft."""
+        return {
+            "config_digest": self.config_digest,
+            "commit": self.provenance.commit,
+            "release": self.provenance.release,
+            "image_digest": self.provenance.image_digest,
+        }
 
     def tags(self) -> Mapping[str, str]:
         """What every run and model version is tagged with; names begin with ``mlops.``."""
