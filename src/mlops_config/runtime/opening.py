@@ -15,6 +15,7 @@ from mlops_config.errors import FindingsError, UsageError
 from mlops_config.findings import Severity
 from mlops_config.kinds import Kind
 from mlops_config.pipeline import OUTPUT_NAME, STORE_NAME, RefusedError, bundle_of, files_of
+from mlops_config.release.record import ReleaseRecord
 from mlops_config.release.source import read_checkout
 from mlops_config.runtime.context import Configs, JobContext, Provenance
 from mlops_config.runtime.integrity import is_baked, read_baked, require_digest, require_wall
@@ -141,17 +142,27 @@ def _store(request: Request, settings: Settings, output: Path) -> Store:
 
 def _provenance(found: _Found, store: Store) -> Provenance:
     """What the deployment says; else the release in force, if it is of these very files; else git."""
-    commit, release = os.environ.get("MLOPS_COMMIT"), os.environ.get("MLOPS_RELEASE")
-    image = os.environ.get("MLOPS_IMAGE_DIGEST")
-    if not (commit and release):
-        current = store.current(found.bundle.project, found.bundle.environment)
-        if current is not None and current.config_digest == found.bundle.digest:
-            record = store.fetch_release(found.bundle.project, found.bundle.environment, current.release)
-            release = release or current.release
-            if record is not None:
-                commit = commit or record.source.commit
-                image = image or (record.image.digest if record.image else None)
-    return Provenance(commit or found.commit, release or None, image or None)
+    record = _release_in_force(found.bundle, store)
+    image = os.environ.get("MLOPS_IMAGE") or (_image_of(record) if record else None)
+    digest = os.environ.get("MLOPS_IMAGE_DIGEST") or (image.partition("@")[2] if image else None)
+    return Provenance(
+        commit=os.environ.get("MLOPS_COMMIT") or (record.source.commit if record else found.commit),
+        release=os.environ.get("MLOPS_RELEASE") or (record.name if record else None),
+        image_digest=digest or None,
+        image=image,
+    )
+
+
+def _release_in_force(bundle: Bundle, store: Store) -> ReleaseRecord | None:
+    current = store.current(bundle.project, bundle.environment)
+    if current is None or current.config_digest != bundle.digest:
+        return None
+    return store.fetch_release(bundle.project, bundle.environment, current.release)
+
+
+def _image_of(record: ReleaseRecord) -> str | None:
+    image = record.image
+    return f"{image.repository}@{image.digest}" if image and image.digest and image.pushed else None
 
 
 def _is_within(folder: Path, root: Path) -> bool:
