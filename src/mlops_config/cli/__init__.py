@@ -22,6 +22,8 @@ VERBS = {
     "notes": "release:NOTES",
     "release": "release:RELEASE",
     "verify": "verify",
+    "run": "run",
+    "promote": "promote",
 }
 """Where each verb is defined: a module of this package, or something in one."""
 
