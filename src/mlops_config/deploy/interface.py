@@ -1,8 +1,10 @@
 """What every deployer offers: one endpoint, its revisions, and the traffic between them."""
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ from mlops_config.errors import ServiceError
 
 if TYPE_CHECKING:
     from mlops_config.contract.models.inference import InferenceConfig
+    from mlops_config.contract.models.monitoring import MonitoringConfig
     from mlops_config.contract.models.retrain import SmokeTest
 
 Progress = Callable[[str], None]
@@ -46,6 +49,14 @@ class Revision:
         """``v<version>-<8 hex of the config digest>``: unique within an endpoint, fit for every provider."""
         return f"v{self.model_version}-{self.config_digest.removeprefix('sha256:')[:8]}"
 
+    @property
+    def id(self) -> str:
+        """8 hex digits of everything above: two revisions with one name but another image or package differ.
+
+        Providers' resources are named ``<endpoint>-<id>``, which rule X16 leaves room for.
+        """
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
@@ -61,6 +72,8 @@ class Deployment:
     """Rows of the holdout the new revision is asked before traffic moves."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Environment variables of the server, ``MLOPS_*`` among them."""
+    monitoring: "MonitoringConfig | None" = None
+    """Where the rollout's alarms are described; a provider that watches its own metrics makes them of it."""
 
 
 @dataclass(frozen=True, slots=True)
