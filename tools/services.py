@@ -61,6 +61,8 @@ PROGRAMS_NEEDED = (
     Program("prometheus", "prometheus", "alerts that a Prometheus fires"),
     Program("prometheus-pushgateway", "prometheus-pushgateway", "metrics pushed to a gateway"),
     Program("busybox", "busybox-static", "base images that can run a command"),
+    Program("mmdebstrap", "mmdebstrap", "the runtime image, on a base that no registry has to give"),
+    Program("java", "openjdk-17-jre-headless", "profiles and batch scoring on Spark"),
     Program("node", "nodejs", "GitHub's own workflow parser"),
     Program("npm", "npm", "GitHub's own workflow parser"),
 )
