@@ -1,0 +1,101 @@
+"""The server's own time series, as Prometheus scrapes them."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from mlops_config.alerting import series
+from mlops_config.alerting.series import BASE_LABELS, Series
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter, Gauge, Histogram
+
+CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+
+_FASTEST_SECONDS = 0.0005
+_BUCKETS = 15
+
+
+class Telemetry:
+    """Counts what is asked and answered, under ``namespace`` and with the labels of every series of ours."""
+
+    def __init__(
+        self,
+        namespace: str,
+        labels: Mapping[str, str],
+        *,
+        p95_latency_ms: float,
+        model_version: int,
+        config_digest: str,
+    ) -> None:
+        from prometheus_client import CollectorRegistry, disable_created_metrics
+
+        # Each counter would be told twice over, with the time of its making as a series of its own.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._registry = CollectorRegistry()
+        self._namespace = namespace
+        self._labels = dict(labels)
+        requests: Counter = self._counter(series.REQUESTS)
+        self._requests = requests
+        self._by_code: dict[int, Counter] = {}
+        self.count(200, 0)
+        self.seconds: Histogram = self._histogram(series.REQUEST_SECONDS, p95_latency_ms / 1000)
+        self.predicted = self._counter(series.ROWS_PREDICTED).labels(**self._labels)
+        self.refused = self._counter(series.ROWS_REFUSED).labels(**self._labels)
+        self.dropped = self._counter(series.CAPTURE_DROPPED).labels(**self._labels)
+        self.in_flight = self._gauge(series.IN_FLIGHT).labels(**self._labels)
+        self._gauge(series.SERVING_INFO).labels(
+            **self._labels, model_version=str(model_version), config_digest=config_digest
+        ).set(1)
+
+    def count(self, code: int, requests: int = 1) -> None:
+        """Counts requests answered with this status."""
+        counter = self._by_code.get(code)
+        if counter is None:
+            counter = self._requests.labels(**self._labels, code=str(code))
+            self._by_code[code] = counter
+        counter.inc(requests)
+
+    def text(self) -> bytes:
+        """Everything in the text exposition format 0.0.4."""
+        from prometheus_client import generate_latest
+
+        return generate_latest(self._registry)
+
+    def _counter(self, one: Series) -> "Counter":
+        from prometheus_client import Counter
+
+        return Counter(one.name(self._namespace), one.help, self._label_names(one), registry=self._registry)
+
+    def _gauge(self, one: Series) -> "Gauge":
+        from prometheus_client import Gauge
+
+        return Gauge(one.name(self._namespace), one.help, self._label_names(one), registry=self._registry)
+
+    def _histogram(self, one: Series, objective_seconds: float) -> "Histogram":
+        from prometheus_client import Histogram
+
+        histogram = Histogram(
+            one.name(self._namespace),
+            one.help,
+            self._label_names(one),
+            registry=self._registry,
+            buckets=buckets(objective_seconds),
+        )
+        return histogram.labels(**self._labels)
+
+    def _label_names(self, one: Series) -> tuple[str, ...]:
+        return (*self._labels, *one.labels)
+
+
+def buckets(objective_seconds: float) -> tuple[float, ...]:
+    """Upper bounds from half a millisecond, each twice the one before; the service level is one of them.
+
+    A quantile is exact only at a bound, and the alert asks for the quantile at the objective.
+    """
+    doubled = [_FASTEST_SECONDS * 2**step for step in range(_BUCKETS)]
+    return tuple(sorted({*doubled, objective_seconds}))
+
+
+def base_labels(project: str, model: str, environment: str, labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels of every series: ours, then ``metrics.labels`` of the monitoring file."""
+    return {**dict(zip(BASE_LABELS, (project, model, environment), strict=True)), **labels}
