@@ -1,0 +1,169 @@
+"""Brings a table, whatever holds it, before the engine that counts its rows."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from mlops_config.errors import UsageError
+
+if TYPE_CHECKING:
+    import ibis
+    import pyarrow as pa
+
+Engine = Literal["duckdb", "spark"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A table before its engine."""
+
+    backend: Any
+    """An ibis backend."""
+    table: "ibis.Table"
+    columns: Mapping[str, str]
+    """Name of a wanted column → its name in ``table``; what is missing is missing here too."""
+
+
+@contextmanager
+def opened(table: Any, names: Sequence[str], engine: Engine) -> Iterator[Source]:
+    """The wanted columns of ``table`` before ``engine``, for as long as the context lasts.
+
+    ``table`` is a pandas frame, a pyarrow table or data set, a Spark frame, or an ibis expression, which is
+    counted where it lives. A NaN in a pandas frame is a missing value, as pandas has it.
+
+    Raises:
+        UsageError: ``table`` is nothing of the kind, its values have no common type, or an engine's packages
+            are not installed.
+    """
+    try:
+        import ibis
+    except ImportError as error:
+        raise UsageError(
+            f"profiles need a package that is not installed: {error.name}",
+            hint="pip install 'mlops-config-action[jobs]'",
+        ) from error
+    if isinstance(table, ibis.Table):
+        found = {name: name for name in names if name in table.columns}
+        yield Source(table.get_backend(), table, found)
+    elif hasattr(table, "createOrReplaceTempView"):
+        yield _spark(table, table.columns, names)
+    elif engine == "spark":
+        data, columns = _renamed(arrow_of(table, names), names)
+        with _on_spark(data) as frame:
+            yield Source(*_spark_table(frame), columns)
+    else:
+        data, columns = _renamed(arrow_of(table, names), names)
+        backend = ibis.duckdb.connect()
+        try:
+            backend.con.execute("SET enable_progress_bar = false")
+            backend.con.register("rows", data)
+            yield Source(backend, backend.table("rows"), columns)
+        finally:
+            backend.disconnect()
+
+
+def arrow_of(table: Any, names: Sequence[str]) -> Any:
+    """Those of the named columns that ``table`` has, as an Arrow table; a data set as it is.
+
+    Raises:
+        UsageError: ``table`` is neither a pandas frame nor one of those.
+    """
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    if isinstance(table, ds.Dataset):
+        return table
+    if isinstance(table, pa.Table):
+        return table.select([name for name in names if name in table.column_names])
+    if hasattr(table, "iloc") and hasattr(table, "columns"):
+        return _of_pandas(table[[name for name in names if name in table.columns]])
+    raise UsageError(
+        f"cannot profile a {type(table).__name__}",
+        hint="give a pandas frame, a pyarrow table or data set, or an ibis expression",
+    )
+
+
+def _renamed(data: Any, names: Sequence[str]) -> tuple[Any, dict[str, str]]:
+    """``data`` under names that engines tell apart, and what each column is called then.
+
+    Engines take ``Fare`` and ``fare`` for one name. Those of a data set stay, since it is not in memory.
+    """
+    import pyarrow as pa
+
+    if not isinstance(data, pa.Table):
+        return data, {name: name for name in names if name in data.schema.names}
+    columns = {name: f"c{number}" for number, name in enumerate(data.column_names)}
+    if not columns:  # a table without columns has no rows either
+        return pa.table({"rows": pa.nulls(data.num_rows, pa.bool_())}), {}
+    return data.rename_columns([*columns.values()]), columns
+
+
+def _of_pandas(frame: Any) -> "pa.Table":
+    import pyarrow as pa
+
+    try:
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise UsageError(
+            "a column holds values of several types",
+            hint="check the rows against the schema first",
+        ) from error
+
+
+@contextmanager
+def _on_spark(data: Any) -> Iterator[Any]:
+    """A Spark frame of Arrow ``data``."""
+    import pyarrow.dataset as ds
+
+    session = spark_session()
+    if isinstance(data, ds.Dataset):
+        files = getattr(data, "files", None)
+        if files is None or not isinstance(data.format, ds.ParquetFileFormat):
+            raise UsageError(
+                "Spark reads data sets of Parquet files only",
+                hint="give a Spark frame, or an ibis expression on Spark",
+            )
+        yield session.read.parquet(*files)
+    else:
+        yield session.createDataFrame(data)
+
+
+def spark_session() -> Any:
+    """The process's Spark session; started, on this machine only, where there is none.
+
+    Raises:
+        UsageError: Spark or Java is not installed.
+    """
+    try:
+        from pyspark.errors import PySparkRuntimeError
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise UsageError(
+            "engine spark needs pyspark, which is not installed",
+            hint="pip install 'mlops-config-action[spark]'",
+        ) from error
+    try:
+        return (
+            SparkSession.builder.config("spark.driver.bindAddress", "127.0.0.1")
+            .config("spark.driver.host", "127.0.0.1")
+            .config("spark.ui.enabled", "false")
+            .getOrCreate()
+        )
+    except PySparkRuntimeError as error:
+        raise UsageError(
+            f"Spark does not start: {error}", hint="it needs Java 17 or newer, found by JAVA_HOME or PATH"
+        ) from error
+
+
+def _spark(frame: Any, held: Sequence[str], names: Sequence[str]) -> Source:
+    return Source(*_spark_table(frame), {name: name for name in names if name in held})
+
+
+def _spark_table(frame: Any) -> tuple[Any, "ibis.Table"]:
+    import ibis
+
+    backend = ibis.pyspark.connect(frame.sparkSession)
+    view = f"profiled_{id(frame):x}"
+    frame.createOrReplaceTempView(view)
+    return backend, backend.table(view)
