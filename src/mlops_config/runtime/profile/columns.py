@@ -94,15 +94,23 @@ class NumericColumn(_Column):
             counts=(0,) * len(self.counts),
         )
 
+    def require_same_cells(self, other: "NumericColumn") -> None:
+        """Passes when both count over the same cells.
+
+        Raises:
+            UsageError: they were made after different references.
+        """
+        fixed = ("name", "grid", "edges", "exact", "mean", "std")
+        if any(getattr(self, field) != getattr(other, field) for field in fixed):
+            raise _other_reference(self.name)
+
     def merge(self, other: "NumericColumn") -> "NumericColumn":
         """The counts of both, of rows that are in one or the other.
 
         Raises:
             UsageError: the two count over other cells: they were made after different references.
         """
-        fixed = ("name", "grid", "edges", "exact", "mean", "std")
-        if any(getattr(self, field) != getattr(other, field) for field in fixed):
-            raise _other_reference(self.name)
+        self.require_same_cells(other)
         counts = tuple(own + others for own, others in zip(self.counts, other.counts, strict=True))
         return self.model_copy(
             update={
@@ -169,15 +177,23 @@ class CategoricalColumn(_Column):
             counts=(0,) * len(self.counts),
         )
 
+    def require_same_categories(self, other: "CategoricalColumn") -> None:
+        """Passes when both count the same categories by name.
+
+        Raises:
+            UsageError: they were made after different references.
+        """
+        fixed = ("name", "categories", "truncated")
+        if any(getattr(self, field) != getattr(other, field) for field in fixed):
+            raise _other_reference(self.name)
+
     def merge(self, other: "CategoricalColumn") -> "CategoricalColumn":
         """The counts of both, of rows that are in one or the other.
 
         Raises:
             UsageError: the two count other categories: they were made after different references.
         """
-        fixed = ("name", "categories", "truncated")
-        if any(getattr(self, field) != getattr(other, field) for field in fixed):
-            raise _other_reference(self.name)
+        self.require_same_categories(other)
         counts = tuple(own + others for own, others in zip(self.counts, other.counts, strict=True))
         rows: dict[str, int] = {}
         for each in (*self.unseen, *other.unseen):
