@@ -1,0 +1,1 @@
+"""Tests of the monitoring job and its report."""

@@ -51,7 +51,8 @@ class QualityCheck(_Frozen):
     """One check of the data itself."""
 
     name: str
-    """completeness, datatype, domain, range, duplicates, freshness, missing_column, extra_column."""
+    """completeness, datatype, domain, range, duplicates, freshness, missing_column, extra_column,
+    unreadable_file."""
     column: str | None
     value: float | None
     threshold: float | None

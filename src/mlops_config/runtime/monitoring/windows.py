@@ -121,35 +121,26 @@ _MOST_NAMED = 1_000
 """Skipped windows looked back for; an outage longer than that is named no further."""
 
 
-def explicit(text: str, delay: timedelta, now: datetime) -> Window:
-    """The window that ``--window START/END`` or ``--window ID`` names.
+def explicit(start: datetime, end: datetime, delay: timedelta, now: datetime) -> Window:
+    """The window from ``start`` to ``end`` (exclusive), which may be given in any time zone.
 
     Raises:
         UsageError: it is no window, lies in the future, or its rows are not all there yet.
     """
-    window = Window.of_id(text) or _of_interval(text)
+    asked = f"the window {start.isoformat()}/{end.isoformat()}"
+    if start.tzinfo is None or end.tzinfo is None:
+        raise UsageError(f"{asked} does not say which time zone it means", hint=_EXAMPLE)
+    if start.microsecond or end.microsecond:
+        raise UsageError(f"{asked} has fractions of a second; a window has none", hint=_EXAMPLE)
+    window = Window(start.astimezone(UTC), end.astimezone(UTC))
     if window.end <= window.start:
-        raise UsageError(f"the window {text} ends before it begins", hint=_EXAMPLE)
+        raise UsageError(f"{asked} ends before it begins", hint=_EXAMPLE)
     if window.end > now:
-        raise UsageError(f"the window {text} ends in the future: it is {now:%Y-%m-%dT%H:%M:%SZ} now")
+        raise UsageError(f"{asked} ends in the future: it is {now:%Y-%m-%dT%H:%M:%SZ} now")
     if window.end + delay > now:
         complete = window.end + delay
         raise UsageError(
-            f"the window {text} is complete at {complete:%Y-%m-%dT%H:%M:%SZ}:"
-            f" the monitoring file's delay is {delay}",
+            f"{asked} is complete at {complete:%Y-%m-%dT%H:%M:%SZ}: the monitoring file's delay is {delay}",
             hint="run it then; a report is written once and could not be corrected",
         )
     return window
-
-
-def _of_interval(text: str) -> Window:
-    first, slash, second = text.partition("/")
-    try:
-        start, end = (datetime.fromisoformat(part.strip()) for part in (first, second if slash else ""))
-    except ValueError:
-        raise UsageError(f"--window {text} is not START/END in ISO 8601", hint=_EXAMPLE) from None
-    if start.tzinfo is None or end.tzinfo is None:
-        raise UsageError(f"--window {text} does not say which time zone it means", hint=_EXAMPLE)
-    if start.microsecond or end.microsecond:
-        raise UsageError(f"--window {text} has fractions of a second; a window has none", hint=_EXAMPLE)
-    return Window(start.astimezone(UTC), end.astimezone(UTC))
