@@ -16,6 +16,7 @@ import requests
 from tests.services import unavailable
 from tests.services.processes import free_port, until_listening
 
+BUCKET = "configs"
 VARIABLE = "STORAGE_EMULATOR_HOST"
 """Set to the endpoint, it leads our store, Google's SDK and pyarrow to the server, without credentials."""
 
@@ -63,3 +64,10 @@ def gcs_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server without buckets; shared, so make a bucket of your own in it."""
     with running_gcs(tmp_path_factory.mktemp("gcs")) as endpoint:
         yield endpoint
+
+
+@pytest.fixture(scope="session")
+def gcs_bucket(gcs_endpoint: str) -> str:
+    """The endpoint of the server, which has :data:`BUCKET`."""
+    make_bucket(gcs_endpoint, BUCKET)
+    return gcs_endpoint

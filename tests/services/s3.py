@@ -7,10 +7,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.services import unavailable
 from tests.services.processes import free_port, until_listening
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+BUCKET = "configs"
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
 _UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
 
@@ -59,3 +66,31 @@ def running_s3(folder: Path) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(timeout=20)
+
+
+def lead_to(endpoint: str, patch: pytest.MonkeyPatch) -> None:
+    """Lets the environment lead boto3 to ``endpoint``."""
+    for name, value in environment(endpoint).items():
+        if value is None:
+            patch.delenv(name, raising=False)
+        else:
+            patch.setenv(name, value)
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server without buckets; shared, so make a bucket of your own in it."""
+    with running_s3(tmp_path_factory.mktemp("s3")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def s3_client(s3_endpoint: str) -> "S3Client":
+    """A client as our stores make it, shared since it takes half a second; :data:`BUCKET` is there."""
+    from mlops_config.store.s3 import open_client
+
+    with pytest.MonkeyPatch.context() as patch:
+        lead_to(s3_endpoint, patch)
+        client = open_client()
+    client.create_bucket(Bucket=BUCKET)
+    return client

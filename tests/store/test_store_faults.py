@@ -22,9 +22,8 @@ from tests.services.flaky_proxy import (
     flaky_proxy,
 )
 from tests.services.registry import Registry
-from tests.services.s3 import environment
+from tests.services.s3 import BUCKET, environment, lead_to
 from tests.store.backends import OciBackend, S3Backend
-from tests.store.conftest import BUCKET, lead_to
 from tests.store.examples import PROJECT, example_bundle, example_record
 
 from mlops_config.errors import ServiceError

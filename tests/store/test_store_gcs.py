@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 import requests
 from tests.services.flaky_proxy import ALWAYS, Answer, Drop, FlakyProxy, flaky_proxy
-from tests.services.gcs import VARIABLE
+from tests.services.gcs import BUCKET, VARIABLE
 from tests.services.processes import free_port
 from tests.store.backends import GcsBackend
-from tests.store.conftest import BUCKET
 from tests.store.examples import PROJECT, example_bundle, example_record
 
 from mlops_config.errors import IntegrityError, MlopsConfigError, ServiceError

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.services.flaky_proxy import ALWAYS, Answer, FlakyProxy, flaky_proxy
 from tests.services.processes import free_port
+from tests.services.s3 import BUCKET, lead_to
 from tests.store.backends import S3Backend
-from tests.store.conftest import BUCKET, lead_to
 from tests.store.examples import PROJECT, example_bundle, example_record
 
 from mlops_config.errors import MlopsConfigError, ServiceError

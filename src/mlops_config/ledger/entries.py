@@ -1,10 +1,10 @@
 """One entry of the ledger, and what an entry is about."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from mlops_config.bundle.bundle import sha256_of
 from mlops_config.release.record import Digest
@@ -31,8 +31,17 @@ class Event(StrEnum):
     INTEGRITY_FAILED = "integrity_failed"
 
 
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+UtcTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A moment, kept in UTC whatever zone it was given in; one without a zone is refused."""
+
+
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A metric may be NaN, which JSON has no number for.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
 class Reason(_Frozen):
@@ -54,8 +63,7 @@ class Draft(_Frozen):
     """What a job wants written down."""
 
     event: Event
-    time: datetime
-    """UTC."""
+    time: UtcTime
     outcome: Literal["succeeded", "failed", "refused"] = "succeeded"
     job_id: JobId | None = None
     """The job's run; prediction ids begin with it."""
@@ -63,12 +71,14 @@ class Draft(_Frozen):
     commit: str | None = None
     release: str | None = None
     image_digest: Digest | None = None
+    base_digest: Digest | None = None
+    """The runtime image that the environment's image was built from."""
     model: ModelReference | None = None
     champion: ModelReference | None = None
     """The model that was compared with, or that was replaced."""
     data_fingerprint: Digest | None = None
-    window_start: datetime | None = None
-    window_end: datetime | None = None
+    window_start: UtcTime | None = None
+    window_end: UtcTime | None = None
     uri: str | None = None
     """What the job wrote: predictions, a report, an endpoint."""
     rows: int | None = None
@@ -94,5 +104,8 @@ class LedgerEntry(Draft):
 
     @property
     def digest(self) -> str:
-        """``sha256:<64 hex>`` of :meth:`to_json`."""
+        """``sha256:<64 hex>`` of :meth:`to_json`, which a later version may write with more fields.
+
+        What the next entry names is the digest of the bytes as stored (:class:`~.ledger.Placed`).
+        """
         return sha256_of(self.to_json())

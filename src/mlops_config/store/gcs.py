@@ -58,6 +58,8 @@ class GcsStore(ObjectStore):
     Credentials are the application default ones, where every program for Google Cloud reads them.
     """
 
+    reads_at_once = 8
+
     def __init__(self, bucket: str, prefix: str, *, retries: Retries | None = None) -> None:
         if not _BUCKET.fullmatch(bucket):
             raise UsageError(

@@ -1,4 +1,4 @@
-"""What every store of bundles and release records offers, whatever lies behind it."""
+"""What every store of bundles, release records and ledgers offers, whatever lies behind it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -37,8 +37,17 @@ class Current:
     token: str
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerName:
+    """Which ledger: there is one for each model in each environment of a project."""
+
+    project: str
+    model_name: str
+    environment: str
+
+
 class Store(ABC):
-    """Bundles and release records, write-once; one mutable pointer per environment.
+    """Bundles, release records and ledger entries, write-once; one mutable pointer per environment.
 
     Every method raises :class:`ServiceError` when the store stays unreachable or refuses us after retries and
     :class:`IntegrityError` when stored bytes are not what their digest says.
@@ -46,6 +55,9 @@ class Store(ABC):
 
     uri: str
     """As configured, without credentials."""
+
+    reads_at_once: int = 1
+    """How many entries of a ledger are worth reading at the same time, in threads."""
 
     @abstractmethod
     def publish_bundle(self, bundle: Bundle) -> Published:
@@ -83,4 +95,24 @@ class Store(ABC):
         Raises:
             CurrentMovedError: it is not.
             UsageError: the release is not in this store.
+        """
+
+    @abstractmethod
+    def append_entry(self, ledger: LedgerName, number: int, data: bytes) -> Published:
+        """Stores ``data`` as the ledger's entry ``number``, counted from 1; a no-op if it is there already.
+
+        Raises:
+            ObjectExistsError: that number is taken by another entry.
+        """
+
+    @abstractmethod
+    def fetch_entry(self, ledger: LedgerName, number: int) -> bytes | None:
+        """The entry's bytes, unchecked, or ``None`` when there is none."""
+
+    @abstractmethod
+    def entry_numbers(self, ledger: LedgerName) -> Iterator[int]:
+        """Numbers of the entries there, in no particular order. One added meanwhile may be missing.
+
+        Raises:
+            IntegrityError: something lies among them that is no entry.
         """

@@ -1,13 +1,15 @@
-"""The layout of bundles, release records and current pointers in any store of named objects.
+"""The layout of bundles, release records, pointers and ledgers in any store of named objects.
 
 Below ``<project>/``::
 
     bundles/sha256/<hex>/<files>          write-once, manifest.json last
     releases/<environment>/<name>.json    write-once
+    ledger/<model>/<environment>/<number>.json    write-once, numbered from 000000001 without a gap
     environments/<environment>/current.json    the one object that changes, by compare-and-swap
 """
 
 import json
+import re
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +21,14 @@ from pydantic import ValidationError
 from mlops_config.bundle.bundle import MANIFEST_NAME, Bundle, sha256_of
 from mlops_config.errors import IntegrityError, ServiceError, UsageError
 from mlops_config.release.record import ReleaseRecord
-from mlops_config.store.interface import Current, CurrentMovedError, ObjectExistsError, Published, Store
+from mlops_config.store.interface import (
+    Current,
+    CurrentMovedError,
+    LedgerName,
+    ObjectExistsError,
+    Published,
+    Store,
+)
 
 OBJECT_LIMIT_BYTES = 16 << 20
 """Nothing we store comes near this; what is larger is not ours and is not read into memory."""
@@ -27,6 +36,10 @@ OBJECT_LIMIT_BYTES = 16 << 20
 FILES_LIMIT = 16
 """A bundle has five files; what holds more than this is not ours and is not read."""
 
+ENTRY_DIGITS = 9
+"""Digits in an entry's name: with leading zeros, so that a listing by name is in order."""
+
+_ENTRY_NAME = re.compile(rf"(\d{{{ENTRY_DIGITS}}})\.json")
 _SHA256 = "sha256:"
 _POINTER_SCHEMA = 1
 
@@ -173,6 +186,25 @@ class ObjectStore(Store):
             raise moved(record, self.address(key), expected, self.current(record.project, record.environment))
         return Current(record.name, record.config_digest, token)
 
+    def append_entry(self, ledger: LedgerName, number: int, data: bytes) -> Published:
+        key = _entry_key(ledger, number)
+        return Published(self.address(key), self.put_if_absent(key, data))
+
+    def fetch_entry(self, ledger: LedgerName, number: int) -> bytes | None:
+        found = self.get(_entry_key(ledger, number))
+        return None if found is None else found.data
+
+    def entry_numbers(self, ledger: LedgerName) -> Iterator[int]:
+        folder = _ledger_folder(ledger)
+        for key in self.keys(folder):
+            match = _ENTRY_NAME.fullmatch(key, len(folder))
+            if match is None:
+                raise IntegrityError(
+                    f"{self.address(key)} is no entry of a ledger: their names are 000000001.json and so on",
+                    hint="move it elsewhere: a ledger's folder holds its entries and nothing else",
+                )
+            yield int(match[1])
+
 
 def parse_release(data: bytes, project: str, environment: str, name: str, *, origin: str) -> ReleaseRecord:
     """The record in ``data``, which must be the one that its place in the store says.
@@ -234,6 +266,14 @@ def _release_key(project: str, environment: str, name: str) -> str:
 
 def _current_key(project: str, environment: str) -> str:
     return f"{_part(project)}/environments/{_part(environment)}/current.json"
+
+
+def _ledger_folder(ledger: LedgerName) -> str:
+    return f"{_part(ledger.project)}/ledger/{_part(ledger.model_name)}/{_part(ledger.environment)}/"
+
+
+def _entry_key(ledger: LedgerName, number: int) -> str:
+    return f"{_ledger_folder(ledger)}{number:0{ENTRY_DIGITS}}.json"
 
 
 def _part(name: str) -> str:

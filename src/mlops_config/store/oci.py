@@ -1,4 +1,4 @@
-"""A store in a container registry, ``oci://registry/repository``: bundles and releases as OCI 1.1 artifacts.
+"""A store in a container registry, ``oci://registry/repository``: everything in it is an OCI 1.1 artifact.
 
 One repository holds one project. Manifests hold no times, so equal content has an equal manifest digest.
 """
@@ -17,9 +17,17 @@ from mlops_config.registry.content import (
     Manifest,
 )
 from mlops_config.release.record import ReleaseRecord
-from mlops_config.store.interface import Current, ObjectExistsError, Published, Store
+from mlops_config.store.interface import Current, LedgerName, ObjectExistsError, Published, Store
 from mlops_config.store.objects import FILES_LIMIT, OBJECT_LIMIT_BYTES, moved, parse_release
-from mlops_config.store.tags import bundle_tag, clear_release, current_tag, may_be_release, release_tag
+from mlops_config.store.tags import (
+    bundle_tag,
+    clear_release,
+    current_tag,
+    entry_number,
+    entry_tag,
+    may_be_release,
+    release_tag,
+)
 
 if TYPE_CHECKING:
     from mlops_config.registry.client import RegistryClient
@@ -28,12 +36,16 @@ BUNDLE_TYPE = "application/vnd.mlops-config.bundle.v1"
 RELEASE_TYPE = "application/vnd.mlops-config.release.v1"
 RECORD_MEDIA_TYPE = "application/vnd.mlops-config.release.v1+json"
 RECORD_NAME = "release.json"
+ENTRY_TYPE = "application/vnd.mlops-config.ledger-entry.v1"
+ENTRY_MEDIA_TYPE = "application/vnd.mlops-config.ledger-entry.v1+json"
+ENTRY_NAME = "entry.json"
 
 _PROJECT = "io.mlops-config.project"
 _MODEL = "io.mlops-config.model-name"
 _ENVIRONMENT = "io.mlops-config.environment"
 _CONFIG_DIGEST = "io.mlops-config.config-digest"
 _RELEASE = "io.mlops-config.release"
+_ENTRY = "io.mlops-config.ledger-entry"
 
 
 class OciStore(Store):
@@ -41,6 +53,8 @@ class OciStore(Store):
 
     A release artifact holds ``release.json`` beside the bundle's own layers, so one pull gives both.
     """
+
+    reads_at_once = 8
 
     def __init__(self, client: "RegistryClient") -> None:
         self._client = client
@@ -143,6 +157,41 @@ class OciStore(Store):
             raise moved(record, self._shown(tag), expected, stands)
         return wanted
 
+    def append_entry(self, ledger: LedgerName, number: int, data: bytes) -> Published:
+        """As the interface says, but registries know no write that refuses to replace a tag.
+
+        The tag is looked for, written, and read back. Of two writers in the same moment both may find the
+        number free; the later write stands, and the earlier writer gets the error only if that write came
+        before it read back.
+        """
+        tag = entry_tag(ledger, number)
+        manifest = entry_manifest(ledger, number, data)
+        what = f"ledger entry {number}"
+        uri = f"{self.uri}@{manifest.digest}"
+        if self._holds(tag, manifest, what):
+            return Published(uri, created=False)
+        self._client.push_blob(data, name=ENTRY_NAME)
+        self._client.push_blob(EMPTY_BLOB, name="the empty config")
+        self._client.put_manifest(manifest, tag)
+        self._holds(tag, manifest, what)
+        return Published(uri, created=True)
+
+    def fetch_entry(self, ledger: LedgerName, number: int) -> bytes | None:
+        manifest = self._artifact(entry_tag(ledger, number), ENTRY_TYPE)
+        if manifest is None:
+            return None
+        self._require_project(_annotations(manifest).get(_PROJECT, ""), ledger.project)
+        layer = _titled(manifest).get(ENTRY_NAME)
+        if layer is None:
+            raise IntegrityError(f"{self.uri}@{manifest.digest} holds no {ENTRY_NAME}")
+        return self._blob(layer)
+
+    def entry_numbers(self, ledger: LedgerName) -> Iterator[int]:
+        for tag in self._client.tags():
+            number = entry_number(ledger, tag)
+            if number is not None:
+                yield number
+
     def _annotations_of(self, tag: str) -> dict[str, str]:
         manifest = self._client.manifest(tag)
         return _annotations(manifest) if manifest else {}
@@ -222,6 +271,17 @@ def release_manifest(record: ReleaseRecord, bundle: Manifest) -> Manifest:
     }
     subject = Descriptor(bundle.media_type, bundle.digest, len(bundle.data))
     return _artifact_manifest(RELEASE_TYPE, layers, annotations, subject)
+
+
+def entry_manifest(ledger: LedgerName, number: int, data: bytes) -> Manifest:
+    """The manifest of a ledger entry's artifact."""
+    annotations = {
+        _PROJECT: ledger.project,
+        _MODEL: ledger.model_name,
+        _ENVIRONMENT: ledger.environment,
+        _ENTRY: str(number),
+    }
+    return _artifact_manifest(ENTRY_TYPE, [_layer(ENTRY_MEDIA_TYPE, ENTRY_NAME, data)], annotations)
 
 
 def _artifact_manifest(

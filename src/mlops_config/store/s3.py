@@ -53,6 +53,8 @@ class S3Store(ObjectStore):
     ``AWS_ENDPOINT_URL_S3``, …), unless a ``client`` is given.
     """
 
+    reads_at_once = 8
+
     def __init__(
         self,
         bucket: str,

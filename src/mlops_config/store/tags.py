@@ -1,7 +1,10 @@
-"""Tags for bundles, releases and current pointers: ``<environment>-<release>`` where that is clear."""
+"""Tags for bundles, releases, pointers and ledgers: ``<environment>-<release>`` where that is clear."""
 
 import hashlib
 import re
+
+from mlops_config.store.interface import LedgerName
+from mlops_config.store.objects import ENTRY_DIGITS
 
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_.-]")
 # A tag is [\w][\w.-]{0,127}. With no dot in the environment and only these shapes of release names,
@@ -41,6 +44,22 @@ def clear_release(environment: str, tag: str) -> str | None:
     """The release name that the tag alone tells, or ``None``: then the artifact must be asked."""
     rest = tag.removeprefix(f"{_environment(environment)}-")
     return rest if rest != tag and _CLEAR_NAME.fullmatch(rest) else None
+
+
+def entry_tag(ledger: LedgerName, number: int) -> str:
+    """The tag of a ledger's entry; like a bundle's it has a dot where a release's has its environment."""
+    return f"{_ledger(ledger)}{number:0{ENTRY_DIGITS}}"
+
+
+def entry_number(ledger: LedgerName, tag: str) -> int | None:
+    """Which of the ledger's entries the tag is of; ``None``: it is of something else."""
+    number = tag.removeprefix(_ledger(ledger))
+    is_entry = number != tag and len(number) == ENTRY_DIGITS and number.isdecimal()
+    return int(number) if is_entry else None
+
+
+def _ledger(ledger: LedgerName) -> str:
+    return f"ledger.{_environment(ledger.environment)}.{_environment(ledger.model_name)}."
 
 
 def _environment(name: str) -> str:
