@@ -1,4 +1,4 @@
-"""What a model has to reach, judged: a missing metric, NaN or an absent champion is a refusal with a reason."""
+"""What a model has to reach, judged: a missing metric, NaN or an absent champion is a refusal."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,12 +28,14 @@ def judge(
     *,
     where: str = "",
 ) -> tuple[GateResult, ...]:
-    """Every condition of ``thresholds``, each by itself. ``champion`` are the metrics of the model that serves,
-    on the same rows; ``where`` is said in front of each sentence, such as a slice's name.
+    """Every condition of ``thresholds``, each by itself.
+
+    ``champion`` are the metrics, on the same rows, of the model that serves; ``where`` is said in front of
+    each sentence, such as a slice's name.
 
     Direction comes from the metric: a loss must be at most its threshold, a score at least. The gain is
-    champion − challenger for a loss and challenger − champion for a score; the relative gain is divided by the
-    champion's magnitude. Source: MLflow's MetricThreshold and validate_evaluation_results.
+    champion minus challenger for a loss and challenger minus champion for a score; the relative gain is
+    divided by the champion's magnitude. Source: MLflow's MetricThreshold and validate_evaluation_results.
     """
     results: list[GateResult] = []
     for name, wanted in thresholds.items():
