@@ -48,10 +48,11 @@ class Predictor:
         """
         values = [list(row.values())[: self._width] for row in rows]
         columns = list(zip(*values, strict=True))
-        if self._direct is not None:
-            predicted = self._direct(columns)
-        else:
-            predicted = np.asarray(self._pipeline.predict(frame(columns, self._schema)))
+        with np.errstate(all="ignore"):  # what comes of an overflow is looked at below
+            if self._direct is not None:
+                predicted = self._direct(columns)
+            else:
+                predicted = np.asarray(self._pipeline.predict(frame(columns, self._schema)))
         if predicted.shape != (len(rows),):
             raise NoPredictionError(f"the model gave {predicted.shape} predictions for {len(rows)} rows")
         if predicted.dtype.kind == "f" and not np.isfinite(predicted).all():
