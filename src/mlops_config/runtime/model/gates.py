@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from mlops_config.contract.metrics import METRICS
+from mlops_config.contract.metrics import METRICS, MetricName
 from mlops_config.contract.models.evaluation import MetricThreshold
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class GateResult(NamedTuple):
 
 
 def judge(
-    thresholds: Mapping[str, MetricThreshold],
+    thresholds: Mapping[MetricName, MetricThreshold],
     metrics: Mapping[str, float],
     champion: Mapping[str, float] | None,
     *,
