@@ -70,7 +70,7 @@ def package_files(package: ModelPackage, *, trusted: Iterable[str] = ()) -> dict
     """
     files = {
         MODEL: to_skops(package.pipeline, trusted=trusted),
-        PROFILE: package.profile.model_dump_json().encode() + b"\n",
+        PROFILE: package.profile.to_json(),
     }
     description = _Description(
         format=FORMAT,
@@ -109,6 +109,16 @@ def write_files(files: Mapping[str, bytes], folder: Path) -> None:
             write_atomically(folder / name, data)
     except OSError as error:
         raise of_os_error(error) from error
+
+
+def copy_package(source: Path, folder: Path) -> None:
+    """Copies a package's files, unchecked, out of a folder that may hold others too.
+
+    Raises:
+        IntegrityError: a file is missing.
+        ServiceError: a file cannot be read or written.
+    """
+    write_files({name: _read(source, name) for name in (MODEL, PROFILE, DESCRIPTION)}, folder)
 
 
 def read_package(folder: Path, *, digest: str | None = None, trusted: Iterable[str] = ()) -> ModelPackage:
@@ -274,9 +284,9 @@ def _description(data: bytes, path: Path) -> _Description:
 
 def _profile(data: bytes, path: Path) -> Profile:
     try:
-        return Profile.model_validate_json(data)
-    except ValidationError as error:
-        raise IntegrityError(f"{path} is no profile: {error.errors()[0]['msg']}") from error
+        return Profile.from_json(data)
+    except IntegrityError as error:
+        raise IntegrityError(f"{path}: {error.message}") from error
 
 
 def _compare_versions(package: ModelPackage, description: _Description, folder: Path) -> None:
