@@ -22,6 +22,9 @@ VERBS = {
     "notes": "release:NOTES",
     "release": "release:RELEASE",
     "verify": "verify",
+    "log": "log",
+    "trace": "trace",
+    "rules": "rules",
     "run": "run",
     "promote": "promote",
 }
