@@ -68,23 +68,31 @@ def prose(text: str) -> str:
 
 def section(name: str, verb: argparse.ArgumentParser) -> str:
     """The page's part on one verb."""
-    lines = [f"## {name}", "", prose(verb.description or ""), "", "| argument | meaning |", "| --- | --- |"]
-    lines += [
-        f"| {cell(names(action))} | {cell(explanation(action))} |"
-        for action in verb._actions  # argparse has no public way to list them
-        if action.help != argparse.SUPPRESS and action.dest != "help"
-    ]
+    lines = [f"{'#' * (len(name.split()) + 1)} {name}", "", prose(verb.description or ""), ""]
+    shown = [each for each in verb._actions if each.help != argparse.SUPPRESS and each.dest != "help"]
+    below = parts_of(verb)
+    if not below:
+        lines += ["| argument | meaning |", "| --- | --- |"]
+        lines += [f"| {cell(names(action))} | {cell(explanation(action))} |" for action in shown]
     heading, _, examples = (verb.epilog or "").partition("\n")
     if heading.strip() == "examples:":
         block = [line.removeprefix("  ") for line in examples.rstrip().splitlines()]
         lines += ["", "```console", *(f"$ {line}" if line else line for line in block), "```"]
+    lines += [f"\n{section(f'{name} {part}', sub).rstrip()}" for part, sub in below.items()]
     return "\n".join(lines) + "\n"
+
+
+def parts_of(verb: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """What the verb is divided into, by name."""
+    # argparse has no public way to list them, nor arguments
+    divided = [action for action in verb._actions if isinstance(action, argparse._SubParsersAction)]
+    return dict(divided[0].choices) if divided else {}
 
 
 def page() -> str:
     """The whole page."""
     top = parser()
-    verbs = next(a for a in top._actions if isinstance(a, argparse._SubParsersAction))  # as above
+    verbs = next(a for a in top._actions if isinstance(a, argparse._SubParsersAction))
     summaries = {choice.dest: choice.help or "" for choice in verbs._choices_actions}
     index = ["| verb | what it does |", "| --- | --- |"]
     index += [f"| [`{name}`](#{name}) | {cell(summaries[name])} |" for name in verbs.choices]

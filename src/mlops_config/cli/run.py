@@ -124,7 +124,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the jobs and their arguments."""
     jobs = parser.add_subparsers(title="jobs", dest="job", metavar="JOB", required=True)
     for name, job in JOBS.items():
-        sub = jobs.add_parser(name, help=job.summary, description=job.summary, allow_abbrev=False)
+        sub = jobs.add_parser(
+            name, help=job.summary, description=f"{job.summary.capitalize()}.", allow_abbrev=False
+        )
         add_job_arguments(sub)
         job.add_arguments(sub)
 
