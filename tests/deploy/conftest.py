@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.providers import LocalProvider, Provider
+from mlops_config.deploy.aws.calls import Clients
+from tests.deploy.providers import AwsProvider, LocalProvider, Provider
+from tests.services.s3 import lead_to
+from tests.services.sagemaker import REGION
 
 
 @pytest.fixture
@@ -16,7 +19,29 @@ def local(tmp_path: Path) -> Iterator[LocalProvider]:
     provider.close()
 
 
-@pytest.fixture(params=["local"])
+@pytest.fixture(scope="session")
+def aws_clients(sagemaker_server: str) -> Clients:
+    """Clients of the SageMaker server, shared since opening them takes a while."""
+    with pytest.MonkeyPatch.context() as patch:
+        lead_to(sagemaker_server, patch)
+        clients = Clients(REGION, address=sagemaker_server)
+        for service in ("sagemaker", "sagemaker-runtime", "cloudwatch", "application-autoscaling", "sts"):
+            clients[service]
+    return clients
+
+
+@pytest.fixture
+def aws(
+    aws_clients: Clients, sagemaker_server: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[AwsProvider]:
+    """SageMaker, with nothing deployed; the endpoint is deleted afterwards."""
+    lead_to(sagemaker_server, monkeypatch)
+    provider = AwsProvider(aws_clients)
+    yield provider
+    provider.close()
+
+
+@pytest.fixture(params=["local", "aws"])
 def provider(request: pytest.FixtureRequest) -> Provider:
     """Each provider in turn."""
     found: Provider = request.getfixturevalue(request.param)

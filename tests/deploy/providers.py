@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from mlops_config.deploy.aws.calls import Clients
+from mlops_config.deploy.aws.deployer import SageMakerDeployer
 from mlops_config.deploy.interface import Deployer, Deployment
 from mlops_config.deploy.local.deployer import LocalDeployer
 from mlops_config.deploy.local.processes import Processes
@@ -18,9 +20,13 @@ from mlops_config.retrying import Retries
 from tests.deploy import tiny_server
 from tests.deploy.examples import ALL_AT_ONCE, ENDPOINT, Rollout, TestClock, deployment_of, inference_config
 from tests.services.processes import free_port
+from tests.services.sagemaker import ACCOUNT, REGION
 
 GOOD, DIES, WRONG = "good", "dies", "wrong"
 """Models: one that answers its version, one that does not start, one that answers with null."""
+
+
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/serving"
 
 
 class Provider(ABC):
@@ -58,27 +64,25 @@ class Provider(ABC):
 
     @abstractmethod
     def killing(self, point: int) -> Any:
-        """A context in which we are killed before or after a call to the provider: from ``point`` on, counted
-        from 0, every one of them raises KeyboardInterrupt."""
+        """A context in which we are killed after a call that changes something, the one numbered ``point``
+        from 0: it and every later one raise KeyboardInterrupt, those that would clean up too."""
 
 
 class KillSwitch:
-    """Counts the moments before and after calls; from one of them on each is the end."""
+    """Counts calls that change something; after one of them we are dead, and make none any more."""
 
     def __init__(self, point: int) -> None:
         self._point = point
-        self._passed = 0
-
-    def moment(self) -> None:
-        self._passed += 1
-        if self._passed > self._point:
-            raise KeyboardInterrupt
+        self._made = 0
 
     def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            self.moment()
+            if self._made > self._point:
+                raise KeyboardInterrupt
             found = function(*args, **kwargs)
-            self.moment()
+            self._made += 1
+            if self._made > self._point:
+                raise KeyboardInterrupt
             return found
 
         return wrapped
@@ -143,6 +147,84 @@ class LocalProvider(Provider):
             yield
 
     def close(self) -> None:
+        self.open().delete(ENDPOINT, lambda _line: None)
+
+
+class AwsProvider(Provider):
+    name = "aws"
+
+    def __init__(self, clients: Clients) -> None:
+        self.clients = clients
+        self.clock = TestClock()
+        self.down = False
+
+    def open(self) -> SageMakerDeployer:
+        clients = self.clients
+        if self.down:
+            clients = Clients(REGION, address=f"http://127.0.0.1:{free_port()}")
+        retries = Retries(sleep=self.clock.sleep, clock=self.clock.clock)
+        config = self.deployment(1).inference.deployer
+        assert config.target == "aws"
+        return SageMakerDeployer(config, clients=clients, pace=self.clock.pace(), retries=retries)
+
+    def deployment(
+        self,
+        version: int,
+        model: str = GOOD,
+        *,
+        rollout: Rollout = ALL_AT_ONCE,
+        max_latency_ms: float = 2000.0,
+        **endpoint: Any,
+    ) -> Deployment:
+        deployer = {"target": "aws", "region": REGION, "account_id": ACCOUNT, "role": ROLE}
+        part = {"instance_type": "ml.m5.large", "initial_instance_count": 2, "rollout": rollout, **endpoint}
+        package = f"s3://acme-models/{version}-{model}/model.tar.gz"
+        inference = inference_config(deployer, part)
+        return deployment_of(inference, version, package, max_latency_ms=max_latency_ms)
+
+    def fire(self, alarm: str) -> None:
+        cloudwatch, name = self.clients["cloudwatch"], f"{ENDPOINT}-{alarm}"
+        cloudwatch.put_metric_alarm(
+            AlarmName=name,
+            Namespace="AWS/SageMaker",
+            MetricName="Invocation5XXErrors",
+            Statistic="Average",
+            Dimensions=[{"Name": "EndpointName", "Value": ENDPOINT}],
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=0.5,
+            ComparisonOperator="GreaterThanThreshold",
+        )
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a test")
+
+    def go_down(self) -> None:
+        self.down = True
+
+    def carried(self) -> Mapping[str, str]:
+        sagemaker = self.clients["sagemaker"]
+        name = sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"]
+        arn = sagemaker.describe_endpoint_config(EndpointConfigName=name)["EndpointConfigArn"]
+        return {tag["Key"]: tag["Value"] for tag in sagemaker.list_tags(ResourceArn=arn)["Tags"]}
+
+    @contextmanager
+    def killing(self, point: int) -> Iterator[None]:
+        from botocore.client import BaseClient
+
+        switch = KillSwitch(point)
+        call = BaseClient._make_api_call  # type: ignore[attr-defined]
+        changing = switch.around(call)
+
+        def counted(client: Any, operation: str, parameters: Any) -> Any:
+            if operation.startswith(("Describe", "List", "Get", "Invoke")):
+                return call(client, operation, parameters)
+            return changing(client, operation, parameters)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(BaseClient, "_make_api_call", counted)
+            yield
+
+    def close(self) -> None:
+        self.down = False
         self.open().delete(ENDPOINT, lambda _line: None)
 
 

@@ -178,7 +178,7 @@ def test_killed_at_any_call_and_repeated_it_ends_as_if_nothing_had_been(provider
         assert assert_serves(provider, following) == repeated
         assert repeated.previous == serving.revision.name, f"killed at call {point}"
         serving = following
-    assert 4 < point < MOST_CALLS - 1
+    assert 3 < point < MOST_CALLS - 1
 
 
 def test_killed_at_any_call_of_the_first_deploy_and_repeated_it_serves(provider: Provider) -> None:
@@ -193,13 +193,13 @@ def test_killed_at_any_call_of_the_first_deploy_and_repeated_it_serves(provider:
         deployed(provider, first)
         assert_serves(provider, first)
         provider.open().delete(ENDPOINT, quiet)
-    assert 4 < point < MOST_CALLS - 1
+    assert 3 < point < MOST_CALLS - 1
 
 
 def test_after_a_kill_another_revision_may_be_deployed_instead(provider: Provider) -> None:
     first, second, third = (provider.deployment(version, rollout=CANARY) for version in (1, 2, 3))
     deployed(provider, first)
-    for point in (2, 5, 8, 11):
+    for point in (1, 4):
         with provider.killing(point), pytest.raises(KeyboardInterrupt):
             provider.open().deploy(second, quiet)
         deployed(provider, third)

@@ -248,7 +248,6 @@ def test_a_server_that_was_started_but_not_written_down_is_found_and_not_started
         variables={},
         token=token,
         log=tmp_path / "log",
-        folder=tmp_path,
     )
     try:
         assert Processes().find(token) == process
@@ -261,9 +260,7 @@ def test_a_process_that_will_not_end_is_ended(tmp_path: Path) -> None:
     processes = Processes(TestClock().pace())
     deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print('on', flush=True); time.sleep(600)"
     log = tmp_path / "log"
-    process = processes.start(
-        [sys.executable, "-S", "-c", deaf], variables={}, token="t", log=log, folder=tmp_path
-    )
+    process = processes.start([sys.executable, "-S", "-c", deaf], variables={}, token="t", log=log)
     TestClock().pace().until(lambda: log.read_text() or None, limit=60, every=0.01)
     processes.stop(process, limit=0.05)
     assert not processes.alive(process)

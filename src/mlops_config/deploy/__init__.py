@@ -31,4 +31,8 @@ def open_deployer(
         from mlops_config.deploy.local.deployer import LocalDeployer
 
         return LocalDeployer(root, pace=pace, alarms=alarms)
+    if deployer.target == "aws":
+        from mlops_config.deploy.aws.deployer import SageMakerDeployer
+
+        return SageMakerDeployer(deployer, pace=pace)
     raise NotImplementedError(deployer.target)

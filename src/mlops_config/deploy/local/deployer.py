@@ -42,7 +42,7 @@ class LocalDeployer(Deployer):
         self,
         root: Path,
         *,
-        command: Command = serving_command,
+        command: Command | None = None,
         alarms: Alarms | None = None,
         pace: Pace | None = None,
         retries: Retries | None = None,
@@ -50,7 +50,7 @@ class LocalDeployer(Deployer):
         self.root = root.resolve()
         self.processes = Processes(pace)
         self._endpoints = self.root / ".mlops-config" / "endpoints"
-        self._command = command
+        self._command = command or serving_command(self.root)
         self._alarms = alarms or alarms_of_environment()
         self._pace = pace or Pace()
         self._retries = retries or Retries()
@@ -291,7 +291,7 @@ class LocalDeployer(Deployer):
         return path or self.root / uri.removeprefix("file://")
 
     def _programs(self, folder: EndpointFolder) -> Programs:
-        return Programs(folder, self.processes, self._command, self.root, self._pace)
+        return Programs(folder, self.processes, self._command, self._pace)
 
     def _folder(self, endpoint: str) -> EndpointFolder:
         return EndpointFolder(self._endpoints / endpoint)

@@ -43,7 +43,7 @@ class Processes:
         return secrets.token_hex(16)
 
     def start(
-        self, command: Sequence[str], *, variables: Mapping[str, str], token: str, log: Path, folder: Path
+        self, command: Sequence[str], *, variables: Mapping[str, str], token: str, log: Path
     ) -> Process:
         """Starts ``command`` in a session of its own, so that it survives us and our terminal.
 
@@ -60,7 +60,7 @@ class Processes:
             pid = os.posix_spawn(
                 command[0],
                 list(command),
-                {**os.environ, **variables, LAUNCH_VARIABLE: token, "PWD": str(folder)},
+                {**os.environ, **variables, LAUNCH_VARIABLE: token},
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                     (os.POSIX_SPAWN_DUP2, output, 1),

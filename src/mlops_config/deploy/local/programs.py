@@ -1,5 +1,6 @@
 """The programs of a local endpoint, its router and its servers: start, wait until ready, drain, stop."""
 
+import os
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from mlops_config.errors import ServiceError, UsageError
 Command = Callable[[StoredRevision, int], Sequence[str]]
 """The command that serves a revision on a port."""
 
+CONFIG_VARIABLE = "MLOPS_CONFIG_DIR"
 READY_PATH = "/readyz"
 ROUTER_LOG = "router"
 
@@ -28,23 +30,26 @@ _POLL_SECONDS = 0.02
 _OK = 200
 
 
-def serving_command(revision: StoredRevision, port: int) -> Sequence[str]:
-    """Our model server in the running Python."""
-    package = revision.package_uri
-    run = [sys.executable, "-m", "mlops_config", "run", "serving", "--environment", revision.environment]
-    return [*run, "--package", package, "--port", str(port)]
+def serving_command(root: Path) -> Command:
+    """Our model server in the running Python. In an image it finds its configuration by ``MLOPS_CONFIG_DIR``,
+    in a checkout by the environment's name."""
+
+    def command(revision: StoredRevision, port: int) -> Sequence[str]:
+        run = [sys.executable, "-m", "mlops_config", "run", "serving", "--root", str(root)]
+        if not (revision.variables.get(CONFIG_VARIABLE) or os.environ.get(CONFIG_VARIABLE)):
+            run += ["--environment", revision.environment]
+        return [*run, "--package", revision.package_uri, "--port", str(port)]
+
+    return command
 
 
 class Programs:
     """Starts and stops the programs of one endpoint; every step is written down before and after."""
 
-    def __init__(
-        self, folder: EndpointFolder, processes: Processes, command: Command, root: Path, pace: Pace
-    ) -> None:
+    def __init__(self, folder: EndpointFolder, processes: Processes, command: Command, pace: Pace) -> None:
         self._folder = folder
         self._processes = processes
         self._command = command
-        self._root = root
         self._pace = pace
 
     def running(self, program: Program | None) -> Process | None:
@@ -137,9 +142,7 @@ class Programs:
         return status if status is not None and status.get("token") == state.router.token else None
 
     def _start(self, command: Sequence[str], variables: Mapping[str, str], token: str, log: str) -> Process:
-        return self._processes.start(
-            command, variables=variables, token=token, log=self._folder.log(log), folder=self._root
-        )
+        return self._processes.start(command, variables=variables, token=token, log=self._folder.log(log))
 
     def _until_ready(self, key: str, name: str, program: Program) -> None:
         def look() -> bool | None:
