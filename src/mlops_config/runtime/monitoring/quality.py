@@ -18,6 +18,8 @@ from mlops_config.runtime.monitoring.windows import Window
 
 MOST_EXTRA_COLUMNS = 50
 LONGEST_NAME = 128
+MOST_EXAMPLES = 3
+LONGEST_EXAMPLE = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +113,23 @@ def _outside(
 ) -> QualityCheck:
     strangers = usable.filter(pc.invert(inside))
     share = len(strangers) / len(usable)
-    outside = f"{_percent(share)} of the values in {name} are outside the {allowed}"
+    outside = f"{_percent(share)} of the values in {name} are outside the {allowed}{_examples(strangers)}"
     text = f"{outside}; at most {_percent(most)} may be"
     return _check(check, name, share, most, share > most, text)
+
+
+def _examples(strangers: pa.ChunkedArray) -> str:
+    """The most frequent of the values, to know where to look."""
+    if not len(strangers):
+        return ""
+    counts = strangers.value_counts().to_pylist()
+    counts.sort(key=lambda each: (-each["counts"], str(each["values"])))
+    shown = [_shortened(str(each["values"])) for each in counts[:MOST_EXAMPLES]]
+    return f" (such as {', '.join(shown)})"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_EXAMPLE else f"{text[:LONGEST_EXAMPLE]}…"
 
 
 def _missing_column(feature: Feature, rows: int) -> QualityCheck:
@@ -158,8 +174,8 @@ def _duplicates(rows: pa.Table, training: TrainingConfig, most: float) -> Iterat
 
 def _repeated(rows: pa.Table, columns: Sequence[str]) -> float:
     keys = pa.table({name: plain(rows[name]) for name in columns})
-    distinct: int = keys.group_by(list(columns), use_threads=False).aggregate([]).num_rows
-    return 1 - distinct / rows.num_rows
+    distinct = keys.group_by(list(columns), use_threads=False).aggregate([]).num_rows
+    return float(1 - distinct / rows.num_rows)
 
 
 def _freshness(rows: pa.Table, window: Window, most: timedelta) -> QualityCheck:
