@@ -29,8 +29,8 @@ def compute(
         names: Of :data:`mlops_config.contract.metrics.METRICS`.
         truth: The target's values, one a row.
         predictions: What the model says, one a row: numbers, or classes.
-        scores: For two classes the probability of the positive one; for several a frame with a column for each
-            class. ``None`` where nobody kept them: metrics in :data:`NEEDS_SCORES` are left out then.
+        scores: For two classes the probability of the positive one; for several a frame with a column for
+            each class. ``None`` where nobody kept them: metrics in :data:`NEEDS_SCORES` are left out then.
         target: Says which class is the positive one.
 
     Returns:

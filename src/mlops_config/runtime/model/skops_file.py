@@ -17,6 +17,10 @@ TRUSTED_TYPES = frozenset(
         "lightgbm.basic.Booster",
         "lightgbm.sklearn.LGBMClassifier",
         "lightgbm.sklearn.LGBMRegressor",
+        "mlops_config.runtime.model.transforming.CodedClasses",
+        "mlops_config.runtime.model.transforming.moments_as_numbers",
+        "mlops_config.runtime.model.transforming.CodedClasses",
+        "mlops_config.runtime.model.transforming.moments_as_numbers",
         "numpy.dtype",
         # The next two skops leaves to its user: scikit-learn follows their indices unchecked. We check them.
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
@@ -74,7 +78,7 @@ def from_skops(data: bytes, *, origin: str, trusted: Iterable[str] = ()) -> Any:
     import skops.io
     from sklearn.exceptions import InconsistentVersionWarning
 
-    allowed = sorted(TRUSTED_TYPES | set(trusted))
+    allowed = _allowed(trusted)
     try:
         _refuse_compressed(data, origin)
         unknown = unknown_types(data, trusted=trusted)
@@ -85,7 +89,7 @@ def from_skops(data: bytes, *, origin: str, trusted: Iterable[str] = ()) -> Any:
             )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InconsistentVersionWarning)
-            pipeline = skops.io.loads(data, trusted=allowed)
+            pipeline = skops.io.loads(data, trusted=sorted(allowed))
         check_trees(pipeline, origin=origin)
     except ImportError as error:
         raise _missing_library(error, origin) from error
@@ -96,7 +100,7 @@ def from_skops(data: bytes, *, origin: str, trusted: Iterable[str] = ()) -> Any:
 
 def unknown_types(data: bytes, *, trusted: Iterable[str] = ()) -> tuple[str, ...]:
     """The types in a skops file that neither skops nor we trust; nothing of the file is executed."""
-    return tuple(sorted(set(untrusted_by_skops(data)) - TRUSTED_TYPES - set(trusted)))
+    return tuple(sorted(set(untrusted_by_skops(data)) - _allowed(trusted)))
 
 
 def untrusted_by_skops(data: bytes) -> tuple[str, ...]:
@@ -104,6 +108,13 @@ def untrusted_by_skops(data: bytes) -> tuple[str, ...]:
     import skops.io
 
     return tuple(skops.io.get_untrusted_types(data=data))
+
+
+def _allowed(trusted: Iterable[str]) -> frozenset[str]:
+    """The list, what installed distributions declare for a team's own estimators, and ``trusted``."""
+    from mlops_config.runtime.model.estimators import trusted_types
+
+    return TRUSTED_TYPES | frozenset(trusted_types()) | frozenset(trusted)
 
 
 def _missing_library(error: ImportError, origin: str) -> UsageError:
