@@ -58,17 +58,26 @@ class Ledger:
         Raises:
             IntegrityError: an entry is missing, is not what the next one says, or belongs elsewhere.
         """
-        return tuple(placed.entry for placed in self.placed())
+        return tuple(placed.entry for placed in self.latest())
 
-    def placed(self) -> tuple[Placed, ...]:
-        """All entries with their digests, oldest first; raises as :meth:`entries` does."""
-        count = max(self.store.entry_numbers(self.name), default=0)
+    def latest(self, count: int | None = None) -> tuple[Placed, ...]:
+        """The newest ``count`` entries with their digests, oldest first; ``None``: all.
+
+        Raises:
+            IntegrityError: as :meth:`entries`, but only for the entries that were read.
+        """
+        last = max(self.store.entry_numbers(self.name), default=0)
+        first = 1 if count is None else max(1, last - count + 1)
         chain: list[Placed] = []
-        for number, data in self._stored(range(1, count + 1)):
-            chain.append(self._verified(number, data, chain[-1] if chain else None))
+        # The entry before the first one asked for proves that one.
+        for number, data in self._stored(range(max(1, first - 1), last + 1)):
+            if number < first:
+                chain.append(Placed(self._parsed(number, data), sha256_of(data)))
+            else:
+                chain.append(self._verified(number, data, chain[-1] if chain else None))
         if chain:
             self._known = chain[-1]
-        return tuple(chain)
+        return tuple(chain[1:] if first > 1 else chain)
 
     def head(self) -> LedgerEntry | None:
         """The newest entry, proven to follow the one before it; ``None`` while there is none.
@@ -110,11 +119,7 @@ class Ledger:
 
     def _head(self) -> Placed | None:
         if self._known is None:
-            count = max(self.store.entry_numbers(self.name), default=0)
-            if count:
-                *earlier, (number, data) = self._stored(range(max(1, count - 1), count + 1))
-                before = [Placed(self._parsed(*each), sha256_of(each[1])) for each in earlier]
-                self._known = self._verified(number, data, before[0] if before else None)
+            self.latest(1)
         return self._catch_up(self._known)
 
     def _catch_up(self, head: Placed | None) -> Placed | None:

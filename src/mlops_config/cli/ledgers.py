@@ -1,0 +1,92 @@
+"""Which ledgers a verb is about: those of the configurations here, or those that the command line names."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops_config.errors import UsageError
+
+if TYPE_CHECKING:
+    from mlops_config.settings import Settings
+    from mlops_config.store.interface import LedgerName, Store
+
+
+def add_ledger_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where the ledgers are, and whose they are."""
+    parser.add_argument(
+        "-e",
+        "--environment",
+        action="append",
+        metavar="NAME",
+        help="only this environment; may be given several times (default: all)",
+    )
+    parser.add_argument(
+        "--store",
+        metavar="URI",
+        help="store with the ledger (default: MLOPS_STORE, the settings' first, or .mlops-config/store)",
+    )
+    parser.add_argument("--project", metavar="NAME", help="default: as the configuration files here say")
+    parser.add_argument("--model", metavar="NAME", help="model name (default: as the files here say)")
+    parser.add_argument(
+        "-C", "--root", type=Path, default=Path(), metavar="DIR", help="repository root (default: here)"
+    )
+    parser.add_argument("--settings", type=Path, metavar="FILE", help="default: mlops-config.yaml")
+
+
+def ledgers_of(arguments: argparse.Namespace) -> "tuple[Store, tuple[LedgerName, ...]]":
+    """The store, and the name of each environment's ledger in it.
+
+    Raises:
+        UsageError: an environment is not known, or nothing says which project and model it is about.
+    """
+    from mlops_config.settings import load_settings
+    from mlops_config.store.interface import LedgerName
+
+    settings = load_settings(arguments.root, arguments.settings)
+    environments = arguments.environment or settings.environments
+    for environment in environments:
+        if environment not in settings.environments:
+            raise UsageError(
+                f"there is no environment {environment!r}",
+                hint=f"environments are {', '.join(settings.environments)}",
+            )
+    headers = {} if arguments.project and arguments.model else _headers(arguments.root, settings)
+    names = []
+    for environment in environments:
+        project = arguments.project or headers.get(environment, {}).get("project")
+        model = arguments.model or headers.get(environment, {}).get("model_name")
+        if project and model:
+            names.append(LedgerName(str(project), str(model), environment))
+    if not names:
+        raise UsageError(
+            f"no configuration of {' or '.join(environments)} says which project and model this is about",
+            hint="name them with --project and --model, or the checkout with --root",
+        )
+    return ledger_store(arguments.store, arguments.root, settings), tuple(names)
+
+
+def ledger_store(asked: str | None, root: Path, settings: "Settings") -> "Store":
+    """Where the ledger is kept: as asked for, else the first of the stores that releases go to."""
+    from mlops_config.pipeline import OUTPUT_NAME, STORE_NAME
+    from mlops_config.store import open_store
+
+    local = (root / OUTPUT_NAME / STORE_NAME).resolve().as_uri()
+    return open_store(asked or os.environ.get("MLOPS_STORE") or next(iter(settings.stores), local))
+
+
+def _headers(root: Path, settings: "Settings") -> dict[str, dict[str, Any]]:
+    """The ``metadata`` of each environment's training file; files that cannot be read say nothing."""
+    from mlops_config.contract.reading.sources import read_sources
+    from mlops_config.contract.reading.yaml_reader import read_document
+    from mlops_config.kinds import Kind
+
+    sources = read_sources(root, settings.config_dir, settings.environments, settings.environments)
+    headers = {}
+    for environment, files in sources.files.items():
+        file = files.get(Kind.TRAINING)
+        data = read_document(file.data, file.path).data if file else None
+        metadata = data.get("metadata") if isinstance(data, dict) else None
+        if isinstance(metadata, dict):
+            headers[environment] = metadata
+    return headers
