@@ -19,8 +19,6 @@ TRUSTED_TYPES = frozenset(
         "lightgbm.sklearn.LGBMRegressor",
         "mlops_config.runtime.model.transforming.CodedClasses",
         "mlops_config.runtime.model.transforming.moments_as_numbers",
-        "mlops_config.runtime.model.transforming.CodedClasses",
-        "mlops_config.runtime.model.transforming.moments_as_numbers",
         "numpy.dtype",
         # The next two skops leaves to its user: scikit-learn follows their indices unchecked. We check them.
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
