@@ -92,14 +92,21 @@ def _retraining_options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _serving_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--package", type=Path, metavar="DIR", help="serve this model package, not the registry's"
+        "--package",
+        metavar="PATH",
+        help="folder, archive or URI of a model package, instead of the registry (default: MLOPS_PACKAGE)",
+    )
+    parser.add_argument(
+        "--model-version", type=int, metavar="N", help="which version that package is (default: as it says)"
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, help="default: the deployer's port, or AIP_HTTP_PORT")
+    parser.add_argument(
+        "--port", type=int, metavar="N", help="default: AIP_HTTP_PORT, the local deployer's port, or 8080"
+    )
 
 
 def _serving_options(arguments: argparse.Namespace) -> dict[str, Any]:
-    return {"package": arguments.package, "host": arguments.host, "port": arguments.port}
+    return {name: getattr(arguments, name) for name in ("package", "model_version", "host", "port")}
 
 
 JOBS = {
