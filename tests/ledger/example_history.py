@@ -3,8 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from tests.store.examples import example_bundle
-
 from mlops_config.bundle.bundle import Bundle
 from mlops_config.ledger.entries import Draft, Event, LedgerEntry, ModelReference, Reason
 from mlops_config.ledger.ledger import Ledger
@@ -17,6 +15,7 @@ from mlops_config.release.record import (
     ToolRecord,
 )
 from mlops_config.store.interface import Store
+from tests.store.examples import example_bundle
 
 PROJECT, MODEL = "fares", "fare-amount"
 FIRST_COMMIT, SECOND_COMMIT = "0123456789abcdef" + "0" * 24, "0123456fedcba987" + "1" * 24

@@ -134,7 +134,7 @@ def test_a_first_entry_that_follows_something_is_told() -> None:
 def test_nothing_is_added_to_a_chain_whose_end_is_broken() -> None:
     store = filled(3)
     rewritten(store, 2, rows=7)
-    with pytest.raises(IntegrityError, match="entry 3 of .* breaks the chain"):
+    with pytest.raises(IntegrityError, match=r"entry 3 of .* breaks the chain"):
         ledger_of(store).append(draft(9))
     assert len(store.objects) == 3
 

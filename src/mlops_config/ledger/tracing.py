@@ -272,6 +272,7 @@ class Graph:
                 yield Key(NodeKind.RELEASE, name)
 
     def _beginning_with(self, query: str) -> Iterator[Key]:
+        query = query.lower()
         match = _HEX.fullmatch(query)
         if match is None:
             return
