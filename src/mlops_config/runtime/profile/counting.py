@@ -30,7 +30,7 @@ _NULL, _NAN, _POSITIVE_INFINITY, _NEGATIVE_INFINITY = -1, -2, -3, -4
 
 def count_rows(source: Source) -> int:
     """The table's rows."""
-    return int(source.backend.execute(source.table.count()))
+    return int(source.backend.to_pyarrow(source.table.count()).as_py())
 
 
 def count_numeric(source: Source, columns: Sequence[NumericColumn]) -> Iterator[NumericColumn]:

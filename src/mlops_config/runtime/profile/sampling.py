@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlops_config.errors import UsageError
-from mlops_config.runtime.profile.sources import arrow_of
+from mlops_config.runtime.profile.sources import arrow_of, quiet
 
 
 def sampled(table: Any, names: Sequence[str], most: int, seed: int, target: str, predictions: Any) -> Any:
@@ -27,7 +27,8 @@ def sampled(table: Any, names: Sequence[str], most: int, seed: int, target: str,
                 "predictions cannot be matched to the rows of an expression, which have no order",
                 hint="give a pandas frame or a pyarrow table",
             )
-        return _of_expression(table, [name for name in names if name in table.columns], most)
+        with quiet():
+            return _of_expression(table, [name for name in names if name in table.columns], most)
     data = arrow_of(table, [name for name in names if predictions is None or name != target])
     rows = data.count_rows() if not isinstance(data, pa.Table) else data.num_rows
     if predictions is not None:
@@ -46,7 +47,7 @@ def _of_expression(table: Any, names: Sequence[str], most: int) -> Any:
     import ibis
 
     wanted = table.select(*names)
-    if int(wanted.count().execute()) <= most:
+    if int(wanted.count().to_pyarrow().as_py()) <= most:
         return wanted
     numbered = wanted.mutate(nth=ibis.row_number().over(group_by=[*names]))
     key = ibis.struct({name: numbered[name] for name in numbered.columns}).hash()

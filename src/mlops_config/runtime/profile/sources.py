@@ -1,5 +1,6 @@
 """Brings a table, whatever holds it, before the engine that counts its rows."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,21 +38,29 @@ def opened(table: Any, names: Sequence[str], engine: Engine) -> Iterator[Source]
             are not installed.
     """
     try:
-        import ibis
+        import ibis  # noqa: F401
     except ImportError as error:
         raise UsageError(
             f"profiles need a package that is not installed: {error.name}",
             hint="pip install 'mlops-config-action[jobs]'",
         ) from error
+    with quiet():
+        yield from _opened(table, names, engine)
+
+
+def _opened(table: Any, names: Sequence[str], engine: Engine) -> Iterator[Source]:
+    import ibis
+
     if isinstance(table, ibis.Table):
         found = {name: name for name in names if name in table.columns}
         yield Source(table.get_backend(), table, found)
     elif hasattr(table, "createOrReplaceTempView"):
-        yield _spark(table, table.columns, names)
+        with _viewed(table, {name: name for name in names if name in table.columns}) as source:
+            yield source
     elif engine == "spark":
         data, columns = _renamed(arrow_of(table, names), names)
-        with _on_spark(data) as frame:
-            yield Source(*_spark_table(frame), columns)
+        with _on_spark(data) as frame, _viewed(frame, columns) as source:
+            yield source
     else:
         data, columns = _renamed(arrow_of(table, names), names)
         backend = ibis.duckdb.connect()
@@ -126,7 +135,12 @@ def _on_spark(data: Any) -> Iterator[Any]:
             )
         yield session.read.parquet(*files)
     else:
-        yield session.createDataFrame(data)
+        # Kept by Spark, or it would fold the whole profile into the planning of its query, row by row.
+        frame = session.createDataFrame(data).persist()
+        try:
+            yield frame
+        finally:
+            frame.unpersist()
 
 
 def spark_session() -> Any:
@@ -156,14 +170,27 @@ def spark_session() -> Any:
         ) from error
 
 
-def _spark(frame: Any, held: Sequence[str], names: Sequence[str]) -> Source:
-    return Source(*_spark_table(frame), {name: name for name in names if name in held})
-
-
-def _spark_table(frame: Any) -> tuple[Any, "ibis.Table"]:
+@contextmanager
+def _viewed(frame: Any, columns: Mapping[str, str]) -> Iterator[Source]:
+    """A Spark frame as a table of ibis."""
     import ibis
 
     backend = ibis.pyspark.connect(frame.sparkSession)
     view = f"profiled_{id(frame):x}"
     frame.createOrReplaceTempView(view)
-    return backend, backend.table(view)
+    try:
+        yield Source(backend, backend.table(view), columns)
+    finally:
+        frame.sparkSession.catalog.dropTempView(view)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the warnings that the libraries have for each other, and that nobody here can heed.
+
+    ibis 12 calls what DuckDB 2 deprecates; Spark 4 does not know pandas 3, but only Arrow passes to and fro.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"fetch_\w+\(\) is deprecated", DeprecationWarning)
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+        yield
