@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,26 +74,10 @@ def page(
     are written as escapes.
     """
 
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "instant": instant,
-        "number": number,
-        "percent": percent,
-        "said": said,
-        "span": span,
-    }
     compared = sorted(report.drift, key=severity, reverse=True)
     plotted = [each for each in compared if each.plot][:MOST_PLOTTED]
     checks = sorted(report.quality, key=_gravity)
-    html = environment.get_template(TEMPLATE).render(
+    html: str = _template().render(
         report=report,
         policy=policy or ViolationPolicy(),
         verdict=verdict(report),
@@ -116,6 +101,23 @@ def page(
         plot_height=plots.HEIGHT,
     )
     return html.encode("utf-8", "replace")
+
+
+@cache
+def _template() -> Any:
+    """The template, compiled once; whatever is put into it is escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters = {"instant": instant, "number": number, "percent": percent, "said": said, "span": span}
+    environment.filters |= filters
+    return environment.get_template(TEMPLATE)
 
 
 def verdict(report: MonitoringReport) -> tuple[str, State]:
