@@ -188,6 +188,8 @@ def _judged(
 def _fitted(
     training: TrainingConfig, hyperparameters: Mapping[str, Any], rows: "pd.DataFrame", *, threads: int
 ) -> Any:
+    from threadpoolctl import threadpool_limits
+
     features = rows[[each.name for each in training.schema_.features]]
     levels = {
         each.name: int(features[each.name].nunique())
@@ -195,7 +197,8 @@ def _fitted(
         if each.type == "string"
     }
     pipeline = build_pipeline(training, hyperparameters=hyperparameters, levels=levels, n_jobs=threads)
-    return pipeline.fit(features, _truth(rows, training))
+    with threadpool_limits(limits=threads):  # scikit-learn's histograms have no n_jobs, but OpenMP
+        return pipeline.fit(features, _truth(rows, training))
 
 
 def _truth(rows: "pd.DataFrame", training: TrainingConfig) -> "np.ndarray[Any, Any]":
