@@ -41,6 +41,7 @@ _BOOSTERS = {"lightgbm": ("lightgbm",), "xgboost": ("xgboost", "xgboost-cpu")}
 """The distributions either of which brings the package."""
 _DECIDING = frozenset({"scikit-learn", "lightgbm", "xgboost", "xgboost-cpu"})
 """Distributions whose next minor version may read a stored model differently."""
+_NULLABLE: Mapping[str, Any] = {"integral": "Int64", "boolean": "boolean"}
 _TOLERANCE = 1e-6
 
 
@@ -182,13 +183,21 @@ def archive_package(package: ModelPackage, path: Path, *, trusted: Iterable[str]
 
 
 def example_frame(package: ModelPackage) -> "pandas.DataFrame":
-    """The package's example as the frame its pipeline takes; timestamps are UTC."""
+    """The package's example as the frame its pipeline takes.
+
+    Timestamps are UTC; whole numbers and booleans with gaps have pandas' nullable types.
+    """
     import pandas as pd
 
     frame = pd.DataFrame(dict(package.example))
     for feature in package.schema.features:
-        if feature.type == "timestamp" and feature.name in frame:
-            frame[feature.name] = pd.to_datetime(frame[feature.name], utc=True)
+        if feature.name not in frame:
+            continue
+        column = frame[feature.name]
+        if feature.type == "timestamp":
+            frame[feature.name] = pd.to_datetime(column, utc=True)
+        elif feature.type in _NULLABLE and column.isna().any():
+            frame[feature.name] = column.astype(_NULLABLE[feature.type])
     return frame
 
 
@@ -202,8 +211,10 @@ def _json(document: Any) -> bytes:
 
 def _plain(value: Any) -> Any:
     """The value as JSON has it: numpy's scalars as Python's, a moment as ISO 8601, no value as null."""
+    import pandas as pd
+
     value = value.item() if hasattr(value, "item") else value
-    if value is None or value != value:  # NaN and NaT are unequal to themselves
+    if pd.isna(value):
         return None
     return value.isoformat() if isinstance(value, datetime) else value
 

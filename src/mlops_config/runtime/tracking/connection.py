@@ -2,10 +2,12 @@
 
 import logging
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
+from importlib import import_module
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -56,6 +58,7 @@ class Connection:
         Raises:
             ServiceError: it failed for good, in one sentence without credentials.
         """
+        _import()
 
         def attempt() -> T:
             return self.translating(lambda: once(self._client()), doing=doing)
@@ -85,23 +88,16 @@ class Connection:
 
     def _client(self) -> Any:
         if self._opened is None:
-            for name, value in _SETTINGS.items():
-                os.environ.setdefault(name, value)
-            try:
-                from mlflow.tracking.client import MlflowClient
-            except ImportError as error:
-                raise UsageError(
-                    f"MLflow cannot be imported: {error}", hint="pip install 'mlops-config-action[jobs]'"
-                ) from error
             with opening(self.database) if self.database else nullcontext():
-                self._opened = self._open(MlflowClient)
+                self._opened = self._open()
         return self._opened
 
-    def _open(self, client_type: Any) -> Any:
+    def _open(self) -> Any:
         from mlflow.exceptions import MlflowException
+        from mlflow.tracking.client import MlflowClient
 
         try:
-            client = client_type(self.address, self.address)
+            client = MlflowClient(self.address, self.address)
             if self.database:
                 # MLflow's two halves make their tables when they are first asked.
                 client.search_registered_models(max_results=1)
@@ -140,3 +136,18 @@ class _Silence:
 
 
 _silence = _Silence()
+
+
+def _import() -> None:
+    """Imports MLflow with our settings, apart from its use: it sets up its loggers while it is imported."""
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+    if "mlflow.tracking.client" in sys.modules:
+        return
+    try:
+        with _silence:
+            import_module("mlflow.tracking.client")
+    except ImportError as error:
+        raise UsageError(
+            f"MLflow cannot be imported: {error}", hint="pip install 'mlops-config-action[jobs]'"
+        ) from error

@@ -9,6 +9,8 @@ from pathlib import Path
 from mlops_config.errors import IntegrityError, ServiceError, UsageError, of_os_error
 
 PREFIX = "sqlite:///"
+LONGEST_WAIT_SECONDS = 10.0
+"""For another process that writes to the file."""
 _REVISION = re.compile(r"found version (\w+)")
 
 
@@ -18,21 +20,19 @@ def database_path(uri: str) -> Path | None:
 
 
 @contextmanager
-def opening(path: Path, *, seconds: float = 5.0) -> Iterator[None]:
+def opening(path: Path) -> Iterator[None]:
     """A block in which the file may be opened and its tables made: checked, and by one process at a time.
 
-    Args:
-        path: The database; its folder is made as needed, the file need not be there.
-        seconds: How long to wait for a process that writes to it.
+    Its folder is made as needed; the file need not be there.
 
     Raises:
-        ServiceError: it is locked for longer, or the system refuses.
+        ServiceError: it stays locked, or the system refuses.
         IntegrityError: it is no database, or a damaged one.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _one_at_a_time(path.with_name(f".{path.name}.lock")):
-            _check(path, seconds)
+            _check(path, LONGEST_WAIT_SECONDS)
             yield
     except OSError as error:
         raise of_os_error(error) from error
