@@ -1,0 +1,75 @@
+"""Scores a batch through Spark: each unit is a row of a frame, and its task reads, predicts and writes it.
+
+The tasks run the very function that scores on one machine, so both engines write the same files. Executors
+read the input and write the output themselves: both have to lie where all of them reach it.
+"""
+
+import os
+import pickle
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops_config.runtime.data.problems import missing_extra
+from mlops_config.runtime.inference.scoring import Batch, Scored, score
+from mlops_config.runtime.inference.units import Unit
+from mlops_config.runtime.model.package import ModelPackage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def score_with_spark(units: Sequence[Unit], batch: Batch, package: ModelPackage) -> Iterator[Scored]:
+    """The units' outcomes, in their order; the session is Spark's own (``SPARK_*``, ``spark-defaults.conf``).
+
+    Raises:
+        UsageError: pyspark is not installed.
+        Exception: what failed in a task, as Spark tells it.
+    """
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise missing_extra("pyspark", doing="scoring with Spark", extra="jobs,spark") from error
+    from mlops_config.runtime.model.storage import package_files
+
+    session = SparkSession.builder.appName("mlops-config inference").getOrCreate()
+    context = session.sparkContext
+    if context.master.startswith("local") and "PYSPARK_PYTHON" not in os.environ:
+        # By default tasks run in the first python3 on the PATH, which does not have our packages.
+        context.pythonExec = sys.executable
+    # Driver and executors are the same program: what is pickled here never leaves the job.
+    rows = [(place, pickle.dumps((unit, batch))) for place, unit in enumerate(units)]
+    frame = session.createDataFrame(rows, "place long, work binary").repartitionByRange(len(rows), "place")
+    files = package_files(package)
+
+    def work(frames: "Iterator[pd.DataFrame]") -> "Iterator[pd.DataFrame]":
+        import pandas as pd
+
+        model = _unpacked(files)
+        for each in frames:
+            done = [
+                (place, pickle.dumps(_score_one(data, model)))
+                for place, data in zip(each["place"], each["work"], strict=True)
+            ]
+            yield pd.DataFrame(done, columns=["place", "scored"])
+
+    found = frame.mapInPandas(work, "place long, scored binary").collect()
+    for row in sorted(found, key=lambda one: int(one["place"])):
+        yield pickle.loads(row["scored"])  # noqa: S301 written by our own task
+
+
+def _score_one(data: bytes, package: ModelPackage) -> Scored:
+    unit, batch = pickle.loads(data)  # noqa: S301 written by our own driver
+    return score(unit, batch, package)
+
+
+def _unpacked(files: dict[str, bytes]) -> ModelPackage:
+    """The package from its files, checked as everywhere; no estimator is pickled."""
+    import tempfile
+
+    from mlops_config.runtime.model.storage import read_package, write_files
+
+    with tempfile.TemporaryDirectory(prefix="mlops-config-model-") as folder:
+        write_files(files, Path(folder))
+        return read_package(Path(folder))
