@@ -1,0 +1,88 @@
+"""Hands a model version to the deployer, its package where the provider can read it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mlops_config.contract.rules.identity import endpoint_name
+from mlops_config.deploy import open_deployer
+from mlops_config.deploy.interface import Deployment, EndpointStatus, Revision
+from mlops_config.errors import UsageError
+from mlops_config.runtime.context import JobContext
+from mlops_config.runtime.tracking.interface import ModelVersion
+
+
+def deploy_version(
+    context: JobContext,
+    version: ModelVersion,
+    smoke_rows: Sequence[Mapping[str, Any]],
+    progress: Callable[[str], None],
+) -> EndpointStatus:
+    """The endpoint, serving the version.
+
+    Raises:
+        DeployFailedError: the version did not come up or failed its smoke test; what served before serves.
+        UsageError: a cloud's server needs an image, and none is known.
+    """
+    inference = context.configs.inference
+    folder = model_folder(context, version)
+    package = context.registry.fetch(version, folder)
+    deployment = Deployment(
+        project=context.bundle.project,
+        environment=context.environment,
+        endpoint=endpoint_name(inference),
+        revision=Revision(
+            model_name=version.name,
+            model_version=version.version,
+            config_digest=context.config_digest,
+            image=_image(context),
+            package_uri=_package_uri(context, folder),
+        ),
+        inference=inference,
+        smoke_test=context.configs.retrain.redeploy.smoke_test,
+        smoke_rows=smoke_rows or _example(package.example),
+        variables=_variables(context),
+        monitoring=context.configs.monitoring,
+    )
+    return open_deployer(inference, root=context.root).deploy(deployment, progress)
+
+
+def model_folder(context: JobContext, version: ModelVersion) -> Path:
+    """Where this machine keeps a version's package."""
+    return context.scratch.parent / "models" / version.name / str(version.version)
+
+
+def _image(context: JobContext) -> str | None:
+    if context.configs.inference.deployer.target == "local":
+        return None
+    if context.provenance.image is None:
+        raise UsageError(
+            f"on {context.configs.inference.deployer.target} the model server starts from an image, and none"
+            " is known",
+            hint="release with --push and deploy that release, or set MLOPS_IMAGE=repository@sha256:…",
+        )
+    return context.provenance.image
+
+
+def _package_uri(context: JobContext, folder: Path) -> str:
+    if context.configs.inference.deployer.target == "local":
+        return folder.resolve().as_uri()
+    from mlops_config.deploy.packages import upload_package
+
+    return upload_package(folder, context.ledger.store.uri, project=context.bundle.project)
+
+
+def _example(columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+    names = list(columns)
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _variables(context: JobContext) -> dict[str, str]:
+    given = {
+        "MLOPS_ENVIRONMENT": context.environment,
+        "MLOPS_CONFIG_DIGEST": context.config_digest,
+        "MLOPS_COMMIT": context.provenance.commit,
+        "MLOPS_RELEASE": context.provenance.release,
+        "MLOPS_IMAGE_DIGEST": context.provenance.image_digest,
+    }
+    return {name: value for name, value in given.items() if value}

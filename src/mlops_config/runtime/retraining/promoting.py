@@ -1,0 +1,163 @@
+"""Makes a challenger the champion: deployed first, then named, then written down.
+
+Each step may be repeated: a promotion that was stopped half-way goes on when it is asked for again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from mlops_config.deploy.interface import DeployFailedError, EndpointStatus
+from mlops_config.errors import FindingsError, UsageError
+from mlops_config.ledger.entries import Draft, Event, ModelReference, Reason
+from mlops_config.runtime.context import JobContext
+from mlops_config.runtime.integrity import require_own_model
+from mlops_config.runtime.retraining.deploying import deploy_version
+from mlops_config.runtime.tracking.interface import ModelVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """What a promotion did."""
+
+    champion: ModelVersion
+    replaced: ModelVersion | None
+    endpoint: EndpointStatus | None
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        before = f", in place of version {self.replaced.version}" if self.replaced else ""
+        where = f"; {self.endpoint.endpoint} serves it" if self.endpoint else ""
+        return f"{self.champion.name} version {self.champion.version} is the champion{before}{where}"
+
+    def document(self) -> dict[str, Any]:
+        """The promotion for programs."""
+        return {
+            "model": self.champion.name,
+            "version": self.champion.version,
+            "replaced": self.replaced.version if self.replaced else None,
+            "endpoint": self.endpoint.endpoint if self.endpoint else None,
+            "url": self.endpoint.url if self.endpoint else None,
+        }
+
+
+def waiting(context: JobContext, version: int | None = None) -> ModelVersion:
+    """The version that waits for its promotion: the challenger, or the one that is asked for.
+
+    Raises:
+        UsageError: there is none, it is not this environment's, or it waited too long.
+    """
+    name = context.configs.training.tracking.registered_model_name
+    promotion = context.configs.retrain.promotion
+    if version is not None:
+        found = context.registry.by_version(name, version)
+        if found is None:
+            raise UsageError(f"{name} has no version {version}")
+    else:
+        found = context.registry.by_alias(name, promotion.alias_from)
+        if found is None:
+            raise UsageError(
+                f"no version of {name} waits as {promotion.alias_from}",
+                hint=f"run: mlops-config run training --environment {context.environment}",
+            )
+    require_own_model(found, context)
+    if expired(context, found) and version is None:
+        raise UsageError(
+            f"{name} version {found.version} waited too long: it was made {found.created_at.isoformat()}",
+            hint=f"retrain, or say that it is meant all the same: --version {found.version}",
+        )
+    return found
+
+
+def expired(context: JobContext, challenger: ModelVersion) -> bool:
+    """Whether the challenger was made longer ago than ``promotion.expires_after``."""
+    return challenger.created_at + context.configs.retrain.promotion.expires_after < context.now
+
+
+def drop_expired(context: JobContext) -> ModelVersion | None:
+    """Takes the alias from a challenger that waited too long; returns it, or ``None`` when none did."""
+    name = context.configs.training.tracking.registered_model_name
+    promotion = context.configs.retrain.promotion
+    challenger = context.registry.by_alias(name, promotion.alias_from)
+    if challenger is None or not expired(context, challenger):
+        return None
+    context.registry.drop_alias(name, promotion.alias_from)
+    context.console.say(f"{name} version {challenger.version} waited too long and is no longer a challenger")
+    return challenger
+
+
+def promote(
+    context: JobContext,
+    challenger: ModelVersion,
+    reasons: Sequence[Reason],
+    smoke_rows: Sequence[Mapping[str, Any]] = (),
+) -> Promotion:
+    """Deploys the challenger, gives it the champion's alias, and writes both down.
+
+    Raises:
+        FindingsError: it did not come up or failed its smoke test; the champion serves as before.
+        ServiceError: a service failed; asked for again, it goes on.
+    """
+    promotion = context.configs.retrain.promotion
+    champion = context.registry.by_alias(challenger.name, promotion.alias_to)
+    reference, replaced = _reference(challenger), _reference(champion) if champion else None
+    status = None
+    if context.configs.retrain.redeploy.enabled and context.configs.inference.endpoint is not None:
+        try:
+            status = _deploy(context, challenger, smoke_rows)
+        except DeployFailedError as error:
+            reason = Reason(code="deploy_failed", text=error.message)
+            _note(context, Event.DEPLOYED, reference, replaced, (reason,), outcome="failed")
+            raise FindingsError(
+                f"{challenger.name} version {challenger.version} was not promoted: {error.message}",
+                hint=error.hint,
+            ) from error
+        _note(context, Event.DEPLOYED, reference, replaced, (), uri=status.url)
+    if champion is None or champion.version != challenger.version:
+        context.registry.set_alias(challenger.name, promotion.alias_to, challenger.version)
+        _note(context, Event.PROMOTED, reference, replaced, tuple(reasons))
+    if challenger.version in _carriers(context, challenger.name, promotion.alias_from):
+        context.registry.drop_alias(challenger.name, promotion.alias_from)
+    return Promotion(challenger, champion, status)
+
+
+def _deploy(
+    context: JobContext, version: ModelVersion, smoke_rows: Sequence[Mapping[str, Any]]
+) -> EndpointStatus:
+    def progress(line: str) -> None:
+        context.console.say(f"deploy: {line}")
+
+    return deploy_version(context, version, smoke_rows, progress)
+
+
+def _carriers(context: JobContext, name: str, alias: str) -> tuple[int, ...]:
+    found = context.registry.by_alias(name, alias)
+    return (found.version,) if found else ()
+
+
+def _reference(version: ModelVersion) -> ModelReference:
+    return ModelReference(name=version.name, version=version.version, run_id=version.run_id)
+
+
+def _note(
+    context: JobContext,
+    event: Event,
+    model: ModelReference,
+    replaced: ModelReference | None,
+    reasons: tuple[Reason, ...],
+    **more: Any,
+) -> None:
+    context.ledger.append(
+        Draft(
+            event=event,
+            time=datetime.now(UTC),
+            job_id=context.job_id,
+            **context.subject(),
+            model=model,
+            champion=replaced,
+            reasons=reasons,
+            **more,
+        )
+    )
