@@ -87,7 +87,9 @@ def running_prometheus(folder: Path, *, targets: list[dict[str, object]], rules:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         until_listening(port, process, log_path)
-        yield f"http://127.0.0.1:{port}"
+        address = f"http://127.0.0.1:{port}"
+        eventually(lambda: requests.get(f"{address}/-/ready", timeout=10).ok, otherwise=log_path.read_text)
+        yield address
     finally:
         process.terminate()
         process.wait(timeout=20)

@@ -4,6 +4,7 @@ import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from math import ceil
 from typing import TYPE_CHECKING
 
 from mlops_config.alerting.conditions import SERVICE_SIGNALS, Condition, Conditions, Origin
@@ -22,7 +23,7 @@ MISSED_RUNS = 2
 """A job is silent when it did not succeed in so many times the longest gap of its schedule."""
 LONGEST_ABSENCE = timedelta(days=2)
 """A job that never succeeded at all is reported after this at the latest, however rarely it runs."""
-SERVER_ABSENCE = timedelta(minutes=5)
+SHORTEST_ABSENCE = timedelta(minutes=5)
 WATCHDOG = "MlopsWatchdog"
 
 _VALUE = "{{value}}"
@@ -49,7 +50,7 @@ class Absence:
     job: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AlertRule:
     """One alerting rule. ``description`` has ``{{value}}`` where the value goes."""
 
@@ -243,7 +244,7 @@ class _Maker:
             "staleness",
             severity,
             f"absent({self.names.raw(JOB_SUCCESS.suffix, mlops_job=job)})",
-            max(for_, min(timedelta(seconds=max(seconds, 0.0)), LONGEST_ABSENCE)),
+            max(for_, SHORTEST_ABSENCE, min(timedelta(seconds=ceil(seconds)), LONGEST_ABSENCE)),
             summary,
             f"Prometheus knows no success of the job {job}: it never succeeded, or nothing scrapes it.",
             threshold,
@@ -258,10 +259,10 @@ class _Maker:
             "availability",
             "ticket",
             f"absent({self.names.raw(SERVING_INFO.suffix)})",
-            SERVER_ABSENCE,
+            SHORTEST_ABSENCE,
             f"{self.model}: no model server answers",
             "Prometheus sees no series of a model server: none runs, or nothing scrapes it.",
-            f"no series for {span(SERVER_ABSENCE)}",
+            f"no series for {span(SHORTEST_ABSENCE)}",
             fires_on=Absence(),
         )
 
