@@ -215,9 +215,10 @@ def index() -> str:
         parts += [f"## {family}: {title}", f"| code | says | severity |\n| --- | --- | --- |\n{table}"]
     parts.append(
         _paragraph(
-            "A reserved code stands for what the files alone cannot tell, so `validate` never finds it: E06"
-            " needs the ledger of releases, E07 needs git. A protected environment is released from a clean"
-            " commit only: the release itself refuses another."
+            "A reserved code stands for what the files alone cannot tell, so `validate` never finds it. E06"
+            " needs the ledger of releases: a release checks it once the settings give it a severity"
+            " ([how](../ledger.md#rehearsed-before-production-e06)). E07 needs git: a protected environment"
+            " is released from a clean commit only, and the release itself refuses another."
         )
     )
     return "\n\n".join(parts) + "\n"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from mlops_config.findings import ConfigPath, Finding, Place, Related, Severity
 
@@ -62,6 +62,9 @@ OWN_CODES: Mapping[str, Code] = {
     "W04": Code("The settings lower what cannot be lowered", _WARNING),
     "W05": Code("A rule cannot read the team's own model", _WARNING),
 }
+
+AT_RELEASE: Mapping[str, Literal["error", "warning", "note", "off"]] = {"E06": "off"}
+"""Codes that a release checks, since the files cannot tell, with the severity each has by default."""
 
 
 def finding(

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from mlops_config.contract.codes import all_codes, can_be_lowered, finding
+from mlops_config.contract.codes import AT_RELEASE, all_codes, can_be_lowered, finding
 from mlops_config.findings import Finding, Place, Severity, format_path
 
 if TYPE_CHECKING:
@@ -93,6 +93,8 @@ def _is_below(path: str, top: str) -> bool:
 def _about_severities(settings: "Settings", root: Path) -> Iterable[Finding]:
     codes = all_codes()
     for code, wanted in settings.severity.items():
+        if code in AT_RELEASE:
+            continue
         if code not in codes:
             yield _unknown(code, _place(root, ("severity", code)))
         elif not can_be_lowered(code) and _is_lower(wanted, codes[code].severity):
@@ -109,7 +111,7 @@ def _about_waivers(
         what = f"the waiver for {waiver.rule}{f' at {waiver.path}' if waiver.path else ''}"
         place = _place(root, ("waivers", number))
         concerned = {waiver.environment} if waiver.environment else set(settings.environments)
-        if waiver.rule not in codes:
+        if waiver.rule not in codes and waiver.rule not in AT_RELEASE:
             yield _unknown(waiver.rule, place)
         elif not can_be_lowered(waiver.rule):
             message = f"{waiver.rule} cannot be waived: no valid file is left where it is found"
@@ -118,7 +120,7 @@ def _about_waivers(
             message = f"{what} expired on {waiver.expires.isoformat()}"
             hint = f"mend what it covered, or renew it; its reason was: {waiver.reason}"
             yield finding("W01", message, place, hint=hint)
-        elif number not in used and concerned <= complete:
+        elif number not in used and concerned <= complete and waiver.rule not in AT_RELEASE:
             yield finding("W02", f"{what} covers nothing", place, hint="delete it")
 
 

@@ -70,8 +70,13 @@ def _cells(entry: LedgerEntry, several: bool) -> tuple[str, ...]:
         printable(f"{entry.model.name}:{entry.model.version}") if entry.model else "",
         printable(short(release) if is_commit else release),
         config,
-        printable("; ".join(reason.text for reason in entry.reasons) or _work(entry)),
+        printable(_why(entry) or _work(entry)),
     )
+
+
+def _why(entry: LedgerEntry) -> str:
+    first, *more = [reason.text for reason in entry.reasons] or [""]
+    return f"{first} (and {len(more)} more)" if more else first
 
 
 def _work(entry: LedgerEntry) -> str:

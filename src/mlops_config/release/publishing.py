@@ -7,6 +7,7 @@ from mlops_config.bundle.bundle import Bundle
 from mlops_config.console import StageLog
 from mlops_config.errors import IntegrityError
 from mlops_config.release.record import BundleLocation, ReleaseRecord
+from mlops_config.release.signoff import write_released
 from mlops_config.store.interface import Current, Store
 
 
@@ -92,6 +93,8 @@ def publish(record: ReleaseRecord, bundle: Bundle, standing: Standing, log: Stag
     """Stores the bundle, then the record, then moves the pointers; returns the record with the locations.
 
     All steps are write-once or compare-and-swap, so running again after a failure goes on where it stopped.
+    The ledger is told of the record before the pointer moves: a run that finds the pointer where it should be
+    does nothing more.
 
     Raises:
         ServiceError: a store failed, or someone else released meanwhile.
@@ -106,6 +109,7 @@ def publish(record: ReleaseRecord, bundle: Bundle, standing: Standing, log: Stag
     for store in standing.stores:
         log.progress(f"release record to {store.uri}")
         store.publish_release(record)
+        write_released(store, record)
     for store in standing.stores:
         log.progress(f"{record.environment} in {store.uri} to {record.name}")
         store.set_current(record, standing.pointers[store.uri])
