@@ -1,6 +1,7 @@
 """The main job: four YAML files in; bundle, image, published release record and notes out, stage by stage."""
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from mlops_config.release.assembly import file_records, first_record, refuse_unt
 from mlops_config.release.imaging import ImageChoice, choose_builder, specify, with_image
 from mlops_config.release.publishing import Standing, publish
 from mlops_config.release.record import FileRecord, PreviousRelease, ReleaseRecord
+from mlops_config.release.signoff import require_verified
 from mlops_config.release.source import Checkout, Target, read_checkout, target_of
 from mlops_config.release.verification import read_record
 from mlops_config.settings import SETTINGS_NAME, Settings
@@ -134,7 +136,7 @@ def run(options: Options, settings: Settings, console: Console) -> RunResult:
         record = in_force
         console.say(f"unchanged: {record.environment} runs release {record.name} of these very files already")
     elif standing:
-        record = _published(record, bundle, standing, console)
+        record = _published(record, bundle, standing, settings, console)
     write_atomically(folder / RECORD_NAME, record.to_json())
     notes = None
     if Stage.NOTES in options.stages:
@@ -261,7 +263,12 @@ def _built(
     return record, in_force
 
 
-def _published(record: ReleaseRecord, bundle: Bundle, standing: Standing, console: Console) -> ReleaseRecord:
+def _published(
+    record: ReleaseRecord, bundle: Bundle, standing: Standing, settings: Settings, console: Console
+) -> ReleaseRecord:
+    said = require_verified(record, settings, standing.stores, datetime.now(UTC).date())
+    if said:
+        console.say(said)
     with console.stage("publish") as log:
         record = standing.earlier_run(record) or _following(record, standing)
         record = publish(record, bundle, standing, log)
