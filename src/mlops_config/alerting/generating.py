@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops_config.alerting.chains import chain_test
+from mlops_config.alerting.dashboard import dashboard
 from mlops_config.alerting.documents import Format, alerts_document, recording_document, written
 from mlops_config.alerting.promql import span
 from mlops_config.alerting.proofs import alerts_tests
@@ -49,6 +50,7 @@ def generate(configs: "EnvironmentConfigs", form: Format = "yaml", *, watchdog: 
         **_tests(configs, names, alerts, digest, form),
     }
     files = {name: written(document, form, heading) for name, document in documents.items()}
+    files[f"{configs.environment}_dashboard.json"] = written(dashboard(configs), "json")
     both = {"groups": [*recording["groups"], *alerting["groups"]]}
     return Generated(files, written(both, form, heading), alerts.unwatched)
 
