@@ -1,6 +1,5 @@
 """The direct way to a prediction gives what the pipeline gives, or is not taken."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -24,10 +23,14 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
+from mlops_config.contract import registry
+from mlops_config.kinds import Kind
+from mlops_config.runtime.model.estimators import build_pipeline
 from mlops_config.runtime.model.package import ModelPackage
+from mlops_config.runtime.profile.profile import Profile
 from mlops_config.runtime.serving.encoding import NotKnownError, encoder
 from mlops_config.runtime.serving.predictor import NoPredictionError, Predictor
-from tests.runtime.serving.scenes import LEVELS, NUMBERS, ROW, package_of, table_schema, trips
+from tests.runtime.serving.scenes import LEVELS, NUMBERS, ROW, config, package_of, table_schema, trips
 
 ROWS = 40
 
@@ -74,27 +77,36 @@ def test_every_estimator_is_served_directly_and_predicts_as_its_pipeline(name: s
             assert [type(value) for value in found] == [type(value) for value in expected]
 
 
-def library(name: str) -> Any:
-    if name == "lightgbm":
-        from lightgbm import LGBMRegressor
-
-        return LGBMRegressor(n_estimators=10, verbose=-1)
-    from xgboost import XGBRegressor
-
-    return XGBRegressor(n_estimators=10)
-
-
-@pytest.mark.parametrize("name", ["lightgbm", "xgboost"])
-def test_estimators_of_other_libraries_are_asked_with_a_matrix(name: str) -> None:
-    pytest.importorskip(name)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        package = package_of(library(name))
-        predictor = Predictor(package)
-        assert predictor.is_direct
-        frame = trips(5, seed=9)
-        expected = package.pipeline.predict(frame[list(ROW)]).tolist()
-        assert predictor.predict(rows_of(frame)) == pytest.approx(expected, rel=1e-12)
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning")
+@pytest.mark.parametrize("name", registry.ESTIMATORS)
+def test_every_estimator_of_the_training_file_is_served_directly(name: str) -> None:
+    problem = "regression" if name == "ridge" or name.endswith("regressor") else "multiclass_classification"
+    target = {"name": "fare", "problem_type": problem}
+    gap = (("schema", "features", 0, "completeness_min_fraction"), 0.5)
+    training = config(Kind.TRAINING, (("estimator",), {"name": name}), (("schema", "target"), target), gap)
+    rows, fares = trips(), trips().fare_eur
+    rows.loc[::7, "distance_km"] = np.nan
+    truth = (
+        fares
+        if problem == "regression"
+        else np.array(["low", "mid", "high"])[(fares // 130).clip(0, 2).astype(int)]
+    )
+    hyperparameters = training.estimator.hyperparameters.model_dump()
+    count = "max_iter" if "hist" in name else "n_estimators"
+    if count in hyperparameters:
+        hyperparameters[count] = 20
+    pipeline = build_pipeline(training, hyperparameters=hyperparameters).fit(rows[list(ROW)], truth)
+    example = {column: [row[column] for row in rows_of(rows.head())] for column in ROW}
+    package = ModelPackage(pipeline, training.schema_, Profile(rows=300), {}, example)
+    predictor = Predictor(package)
+    assert predictor.is_direct
+    asked = rows.iloc[:ROWS]
+    expected = pipeline.predict(asked[list(ROW)]).tolist()
+    for found in (predictor.predict(rows_of(asked)), [predictor.predict([row])[0] for row in rows_of(asked)]):
+        if problem == "regression":
+            assert found == pytest.approx(expected, rel=1e-12)
+        else:
+            assert found == expected
 
 
 def with_preprocessing(transformer: Any, schema: Any = None) -> ModelPackage:

@@ -309,5 +309,5 @@ def test_an_alias_nobody_has_is_a_sentence(project: Project) -> None:
     from dataclasses import replace
 
     context = replace(context_of(project.folder), registry=Empty())  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="trip-fare-dev has no alias champion in sqlite:///models.db"):
+    with pytest.raises(UsageError, match=r"trip-fare-dev has no alias champion in sqlite:///models.db"):
         load(context)

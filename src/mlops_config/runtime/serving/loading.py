@@ -48,9 +48,10 @@ def load(context: JobContext, package: str | None = None, version: int | None = 
     if named is None:
         return _from_registry(context)
     folder = _folder(named, context)
+    from mlops_config.runtime.model.estimators import trusted_types
     from mlops_config.runtime.model.storage import read_package
 
-    loaded = read_package(folder)
+    loaded = read_package(folder, trusted=trusted_types())
     number = version or _version(loaded.tags)
     model = ModelReference(
         name=context.configs.inference.model.registered_model_name,
