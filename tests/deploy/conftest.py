@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from mlops_config.deploy.aws.calls import Clients
-from tests.deploy.providers import AwsProvider, LocalProvider, Provider
+from tests.deploy.providers import AwsProvider, GcpProvider, LocalProvider, Provider
 from tests.services.s3 import lead_to
 from tests.services.sagemaker import REGION
+from tests.services.vertex import Vertex
 
 
 @pytest.fixture
@@ -41,7 +42,19 @@ def aws(
     provider.close()
 
 
-@pytest.fixture(params=["local", "aws"])
+@pytest.fixture
+def gcp(vertex_server: Vertex) -> Iterator[GcpProvider]:
+    """Vertex AI, with nothing deployed; the endpoint is deleted afterwards, and nothing is left."""
+    provider = GcpProvider(vertex_server)
+    yield provider
+    provider.close()
+    assert not vertex_server.models
+    assert not vertex_server.endpoints
+    vertex_server.requests.clear()
+    vertex_server.operations.clear()
+
+
+@pytest.fixture(params=["local", "aws", "gcp"])
 def provider(request: pytest.FixtureRequest) -> Provider:
     """Each provider in turn."""
     found: Provider = request.getfixturevalue(request.param)

@@ -12,6 +12,8 @@ import pytest
 
 from mlops_config.deploy.aws.calls import Clients
 from mlops_config.deploy.aws.deployer import SageMakerDeployer
+from mlops_config.deploy.gcp.api import VertexApi
+from mlops_config.deploy.gcp.deployer import VertexDeployer
 from mlops_config.deploy.interface import Deployer, Deployment
 from mlops_config.deploy.local.deployer import LocalDeployer
 from mlops_config.deploy.local.processes import Processes
@@ -21,11 +23,13 @@ from tests.deploy import tiny_server
 from tests.deploy.examples import ALL_AT_ONCE, ENDPOINT, Rollout, TestClock, deployment_of, inference_config
 from tests.services.processes import free_port
 from tests.services.sagemaker import ACCOUNT, REGION
+from tests.services.vertex import LOCATION, PROJECT, TOKEN, Vertex
 
 GOOD, DIES, WRONG = "good", "dies", "wrong"
 """Models: one that answers its version, one that does not start, one that answers with null."""
 
 
+SERVICE_ACCOUNT = f"serving@{PROJECT}.iam.gserviceaccount.com"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/serving"
 
 
@@ -222,6 +226,88 @@ class AwsProvider(Provider):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(BaseClient, "_make_api_call", counted)
             yield
+
+    def close(self) -> None:
+        self.down = False
+        self.open().delete(ENDPOINT, lambda _line: None)
+
+
+class GcpProvider(Provider):
+    name = "gcp"
+
+    def __init__(self, vertex: Vertex) -> None:
+        self.vertex = vertex
+        self.clock = TestClock()
+        self.firing: tuple[str, ...] = ()
+        self.down = False
+        self.switch: KillSwitch | None = None
+
+    def api(self) -> VertexApi:
+        address = f"http://127.0.0.1:{free_port()}" if self.down else self.vertex.address
+        api = VertexApi(
+            PROJECT,
+            LOCATION,
+            address=address,
+            authorize=lambda _method, _url: {"Authorization": TOKEN},
+            pace=self.clock.pace(),
+            retries=Retries(sleep=self.clock.sleep, clock=self.clock.clock),
+        )
+        if self.switch is not None:
+            changing, send = self.switch.around(api.send), api.send
+
+            def counted(method: str, name: str, *args: Any, **more: Any) -> Any:
+                reads = method == "GET" or name.endswith(":predict")
+                return (send if reads else changing)(method, name, *args, **more)
+
+            api.send = counted  # type: ignore[method-assign]
+        return api
+
+    def open(self) -> VertexDeployer:
+        config = self.deployment(1).inference.deployer
+        assert config.target == "gcp"
+        return VertexDeployer(
+            config, api=self.api(), alarms=lambda _deployment: self.firing, pace=self.clock.pace()
+        )
+
+    def deployment(
+        self,
+        version: int,
+        model: str = GOOD,
+        *,
+        rollout: Rollout = ALL_AT_ONCE,
+        max_latency_ms: float = 2000.0,
+        **endpoint: Any,
+    ) -> Deployment:
+        deployer = {
+            "target": "gcp",
+            "project": PROJECT,
+            "location": LOCATION,
+            "service_account": SERVICE_ACCOUNT,
+        }
+        part = {"instance_type": "n2-standard-2", "initial_instance_count": 2, "rollout": rollout, **endpoint}
+        inference = inference_config(deployer, part)
+        package = f"gs://acme-models/{version}-{model}"
+        return deployment_of(inference, version, package, max_latency_ms=max_latency_ms)
+
+    def fire(self, alarm: str) -> None:
+        self.firing = (alarm,)
+
+    def go_down(self) -> None:
+        self.down = True
+
+    def carried(self) -> Mapping[str, str]:
+        [endpoint] = self.vertex.endpoints.values()
+        [deployed] = endpoint["deployedModels"]
+        container = self.vertex.models[deployed["model"]]["containerSpec"]
+        return {each["name"]: each["value"] for each in container["env"]}
+
+    @contextmanager
+    def killing(self, point: int) -> Iterator[None]:
+        self.switch = KillSwitch(point)
+        try:
+            yield
+        finally:
+            self.switch = None
 
     def close(self) -> None:
         self.down = False

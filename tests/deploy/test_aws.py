@@ -297,7 +297,7 @@ def test_credentials_of_another_account_are_refused(aws: AwsProvider) -> None:
     deployment = aws.deployment(1)
     other = deployment.inference.deployer.model_copy(update={"account_id": "999988887777"})
     deployer = SageMakerDeployer(other, clients=aws.clients, pace=aws.clock.pace())
-    with pytest.raises(UsageError, match="of account 123456789012, but .* is 999988887777"):
+    with pytest.raises(UsageError, match=r"of account 123456789012, but .* is 999988887777"):
         deployer.deploy(deployment, quiet)
 
 

@@ -35,4 +35,6 @@ def open_deployer(
         from mlops_config.deploy.aws.deployer import SageMakerDeployer
 
         return SageMakerDeployer(deployer, pace=pace)
-    raise NotImplementedError(deployer.target)
+    from mlops_config.deploy.gcp.deployer import VertexDeployer
+
+    return VertexDeployer(deployer, pace=pace, alarms=alarms)

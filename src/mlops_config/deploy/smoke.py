@@ -47,17 +47,25 @@ def smoke_test(deployment: Deployment, ask: Ask, *, clock: Callable[[], float] =
 
 
 def predictions_of(body: bytes | str, count: int) -> list[Any]:
-    """The ``count`` predictions in a server's answer.
+    """The ``count`` predictions in the body of a server's answer.
 
     Raises:
-        ValueError: it is not ``{"predictions": […]}`` with so many.
+        ValueError: it is not JSON with so many predictions.
     """
-    document = json.loads(body)
+    return predictions_in(json.loads(body), count)
+
+
+def predictions_in(document: Any, count: int) -> list[Any]:
+    """The ``count`` predictions of ``{"predictions": […]}``: values, or objects with a ``prediction``.
+
+    Raises:
+        ValueError: there are not so many.
+    """
     found = document.get("predictions") if isinstance(document, dict) else None
     if not isinstance(found, list) or len(found) != count:
         what = f"{len(found)} predictions" if isinstance(found, list) else "no list of predictions"
         raise ValueError(f"the answer has {what} for {count} rows")
-    return found
+    return [each.get("prediction") if isinstance(each, dict) else each for each in found]
 
 
 def _predictions(ask: Ask, rows: Sequence[Row], number: int) -> list[Any]:
