@@ -1,6 +1,6 @@
 """From the training file's estimator to a scikit-learn pipeline over frames of the schema's features."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
@@ -48,6 +48,7 @@ def build_pipeline(
     *,
     hyperparameters: Mapping[str, Any] | None = None,
     levels: Mapping[str, int] | None = None,
+    without: Collection[str] = (),
     n_jobs: int = 1,
 ) -> Any:
     """An unfitted pipeline: features prepared as fits the estimator, then the estimator itself.
@@ -58,6 +59,8 @@ def build_pipeline(
         training: The training file; its seed goes into whatever is random.
         hyperparameters: In place of the file's.
         levels: Distinct values of text columns in the training rows; decides which are cut to frequent ones.
+        without: Features to leave out: those without a value in any training row, which teach nothing and
+            which scikit-learn's histograms do not take.
         n_jobs: Threads, where the estimator has any.
 
     Raises:
@@ -73,7 +76,8 @@ def build_pipeline(
     _settle(estimator, seed=training.random_seed, n_jobs=n_jobs)
     if isinstance(estimator, Pipeline):
         return estimator
-    preparation = _preparation(training.schema_.features, _FAMILIES.get(name, "linear"), levels or {})
+    features = tuple(each for each in training.schema_.features if each.name not in without)
+    preparation = _preparation(features, _FAMILIES.get(name, "linear"), levels or {})
     return Pipeline([("features", preparation), (ESTIMATOR_STEP, estimator)])
 
 

@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlops_config.contract.models.training import IntegerSpace, SearchSpace, Tuning
@@ -61,12 +62,12 @@ def search(
     """
     picker = _Grid(tuning, seed) if tuning.strategy == "grid" else _Sampler(tuning, seed, greater_is_better)
     trials: list[Trial] = []
-    with ThreadPoolExecutor(tuning.max_parallel) as pool:
+    with _runner(tuning.max_parallel) as run:
         while len(trials) < tuning.max_trials:
             points = picker.next(min(tuning.max_parallel, tuning.max_trials - len(trials)))
             if not points:
                 break
-            outcomes = list(pool.map(lambda point: _tried(judge, point), points))
+            outcomes = run(lambda point: _tried(judge, point), points)
             for point, (value, error) in zip(points, outcomes, strict=True):
                 trials.append(Trial(len(trials), point, value, error))
             picker.learn(trials[-len(points) :])
@@ -82,6 +83,22 @@ def best(trials: Sequence[Trial], *, greater_is_better: bool) -> Trial:
     """The trial with the best value; of equals the first."""
     judged = [trial for trial in trials if trial.value is not None]
     return (max if greater_is_better else min)(judged, key=lambda trial: trial.value or 0.0)
+
+
+@contextmanager
+def _runner(parallel: int) -> Iterator[Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]]:
+    """What calls a function for each item of a round, ``parallel`` at a time.
+
+    One at a time runs in this thread: only the main thread is told of signals and of the end of its time.
+    """
+    if parallel == 1:
+        yield lambda function, items: [function(item) for item in items]
+        return
+    pool = ThreadPoolExecutor(parallel)
+    try:
+        yield lambda function, items: list(pool.map(function, items))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # whoever interrupts us does not wait for a round
 
 
 def _tried(

@@ -188,7 +188,7 @@ def _judged(
 def _fitted(
     training: TrainingConfig, hyperparameters: Mapping[str, Any], rows: "pd.DataFrame", *, threads: int
 ) -> Any:
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     features = rows[[each.name for each in training.schema_.features]]
     levels = {
@@ -196,7 +196,12 @@ def _fitted(
         for each in training.schema_.features
         if each.type == "string"
     }
-    pipeline = build_pipeline(training, hyperparameters=hyperparameters, levels=levels, n_jobs=threads)
+    empty = [name for name in features.columns if not features[name].notna().any()]
+    if len(empty) == len(features.columns):
+        raise DataError("no feature has a value in any row, so there is nothing to learn from")
+    pipeline = build_pipeline(
+        training, hyperparameters=hyperparameters, levels=levels, without=empty, n_jobs=threads
+    )
     with threadpool_limits(limits=threads):  # scikit-learn's histograms have no n_jobs, but OpenMP
         return pipeline.fit(features, _truth(rows, training))
 
