@@ -190,7 +190,7 @@ def test_the_worst_feature_comes_first_and_important_ones_are_marked() -> None:
         comparison("b", 0.9),
         comparison("c", 0.3, important=True),
         comparison("d", None, reason="the window does not have the column", plot={}),
-        comparison("e", 0.001, method="ks", threshold=0.05, direction="below", adjusted=0.002, drifted=True),
+        comparison("e", 0.001, method="ks", threshold=0.05, direction="below", adjusted=1e-9, drifted=True),
     )
     read = Read(page(report(drift=drift)))
     names = [each for each in read.headings if each in "abcde"]

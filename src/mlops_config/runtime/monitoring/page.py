@@ -161,7 +161,7 @@ def number(value: float | None) -> str:
 
 def percent(share: float | None) -> str:
     """A share of 1 as percent with one digit."""
-    return NOTHING if share is None else f"{share * 100:.1f} %"
+    return NOTHING if share is None else f"{share * 100:.1f}\N{NO-BREAK SPACE}%"
 
 
 def instant(moment: datetime) -> str:

@@ -6,7 +6,7 @@ from math import isfinite
 from typing import Any
 
 from mlops_config.runtime.monitoring.report import Comparison
-from mlops_config.runtime.monitoring.samples import compared_value
+from mlops_config.runtime.monitoring.samples import in_thresholds
 
 WIDTH = 320.0
 HEIGHT = 138.0
@@ -92,14 +92,10 @@ def shares(comparison: Comparison) -> Shares | None:
 
 
 def against_threshold(comparison: Comparison) -> Threshold | None:
-    """The comparison's value in thresholds, a p-value the other way round; ``None`` while not judged."""
-    value = compared_value(comparison)
-    if value is None or comparison.threshold <= 0:
+    """The comparison's value in thresholds; ``None`` while not judged."""
+    ratio = in_thresholds(comparison)
+    if ratio is None:
         return None
-    if comparison.direction == "below":
-        ratio = FARTHEST * 2 if value <= 0 else comparison.threshold / value
-    else:
-        ratio = value / comparison.threshold
     return Threshold(min(ratio, FARTHEST) / FARTHEST, 1 / FARTHEST, ratio > FARTHEST)
 
 

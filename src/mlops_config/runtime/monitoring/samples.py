@@ -1,5 +1,6 @@
 """The series that a report makes, as Prometheus gets them."""
 
+import math
 from collections.abc import Iterator
 
 from mlops_config.alerting.series import (
@@ -66,11 +67,18 @@ def compared_value(comparison: Comparison) -> float | None:
 
 def severity(comparison: Comparison) -> tuple[bool, bool, float]:
     """Sorts by how bad it is: drifting first, important next, then how far beyond the threshold."""
+    far = in_thresholds(comparison)
+    return (bool(comparison.drifted), comparison.important, -1.0 if far is None else far)
+
+
+def in_thresholds(comparison: Comparison) -> float | None:
+    """How far the value is, 1 at the threshold and more beyond it; ``None`` while not judged.
+
+    P-values are taken by their logarithm, so that one of a trillionth does not dwarf every distance.
+    """
     value = compared_value(comparison)
-    if value is None:
-        return (False, False, -1.0)
-    if comparison.direction == "below":
-        beyond = 1e9 if value == 0 else comparison.threshold / value
-    else:
-        beyond = value / comparison.threshold
-    return (bool(comparison.drifted), comparison.important, beyond)
+    if value is None or comparison.threshold <= 0:
+        return None
+    if comparison.direction == "above":
+        return value / comparison.threshold
+    return math.log(max(min(value, 1.0), 1e-300)) / math.log(comparison.threshold)
