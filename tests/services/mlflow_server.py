@@ -15,7 +15,7 @@ import pytest
 
 from tests.services.processes import free_port
 
-_LIMIT_SECONDS = 120.0
+_LIMIT_SECONDS = 240.0
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     # Neither runs here, and each takes processes and seconds.

@@ -7,10 +7,11 @@ import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from mlops_config.contract.models.tables import TableSchema
 from mlops_config.runtime.model.package import ModelPackage
+from mlops_config.runtime.model.transforming import moments_as_numbers
 from mlops_config.runtime.profile.profile import Profile
 from mlops_config.runtime.tracking.interface import Run
 
@@ -78,3 +79,40 @@ def run(experiment: str, commit: str = "4c879ba", **changes: Any) -> Run:
         "documents": {"evaluation.json": b"{}\n", "configs/training.yaml": b"kind: training\n"},
     }
     return Run(**{**content, **changes})
+
+
+def dated_rows() -> pd.DataFrame:
+    """Rows with a point in time in UTC and nullable columns."""
+    return pd.DataFrame(
+        {
+            "pickup": pd.date_range("2026-03-01", periods=6, freq="h", tz="UTC"),
+            "passengers": pd.array([1, 2, 3, 4, 5, 6], dtype="Int64"),
+            "raining": pd.array([True, False, True, False, True, False], dtype="boolean"),
+        }
+    )
+
+
+def dated_package() -> ModelPackage:
+    """A package with a timestamp among its features, and gaps in its example."""
+    features = [
+        {"name": "pickup", "type": "timestamp"},
+        {"name": "passengers", "type": "integral"},
+        {"name": "raining", "type": "boolean"},
+    ]
+    columns = ColumnTransformer(
+        [
+            ("times", FunctionTransformer(moments_as_numbers), ["pickup"]),
+            ("numbers", StandardScaler(with_mean=False, with_std=False), ["passengers", "raining"]),
+        ]
+    )
+    model = HistGradientBoostingRegressor(max_iter=2, min_samples_leaf=1)
+    pipeline = Pipeline([("columns", columns), ("model", model)])
+    target = {"name": "fare", "problem_type": "regression"}
+    first, second = (moment.to_pydatetime() for moment in dated_rows()["pickup"][:2])
+    return ModelPackage(
+        pipeline=pipeline.fit(dated_rows(), range(6)),
+        schema=TableSchema.model_validate_json(json.dumps({"features": features, "target": target})),
+        profile=Profile(rows=6),
+        tags=tags(),
+        example={"pickup": [first, second], "passengers": [1, None], "raining": [None, False]},
+    )

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -116,17 +117,10 @@ def test_a_version_that_no_job_registered_is_not_fetched(
 
 
 def test_plain_mlflow_reads_the_model(registry: MlflowRegistry, name: str) -> None:
-    import mlflow
-
     recorded(registry, name)
-    mlflow.set_tracking_uri(registry.uri)
-    mlflow.set_registry_uri(registry.uri)
-    try:
+    with plain_mlflow(registry) as mlflow:
         pipeline = mlflow.sklearn.load_model(f"models:/{name}/1")
         function = mlflow.pyfunc.load_model(f"models:/{name}/1")
-    finally:
-        mlflow.set_tracking_uri(None)
-        mlflow.set_registry_uri(None)
 
     expected = PACKAGE.pipeline.predict(models.ROWS)
     assert np.array_equal(pipeline.predict(models.ROWS), expected)
@@ -273,3 +267,33 @@ def nothing_lands_in_the_work_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.chdir(folder)
     yield
     assert list(folder.iterdir()) == []
+
+
+def test_timestamps_and_gaps_fit_into_the_signature(mlflow_database: str, name: str, tmp_path: Path) -> None:
+    registry = MlflowRegistry(mlflow_database)
+    package = models.dated_package()
+    version = recorded(registry, name, package)
+
+    with plain_mlflow(registry) as mlflow:
+        function = mlflow.pyfunc.load_model(f"models:/{name}/1")
+    inputs = {column["name"]: column["type"] for column in function.metadata.signature.inputs.to_dict()}
+    assert inputs == {"pickup": "datetime", "passengers": "long", "raining": "boolean"}
+    frame = models.dated_rows()
+    # MLflow's own entry takes no time zones.
+    naive = frame.assign(pickup=frame["pickup"].dt.tz_localize(None))
+    assert np.array_equal(function.predict(naive), package.pipeline.predict(frame))
+    assert registry.fetch(version, tmp_path / "model").example == package.example
+
+
+@contextmanager
+def plain_mlflow(registry: MlflowRegistry) -> Iterator[Any]:
+    """MLflow as its users know it, set to the registry's address."""
+    import mlflow
+
+    mlflow.set_tracking_uri(registry.uri)
+    mlflow.set_registry_uri(registry.uri)
+    try:
+        yield mlflow
+    finally:
+        mlflow.set_tracking_uri(None)
+        mlflow.set_registry_uri(None)
