@@ -13,9 +13,16 @@ from mlops_config.registry.client import PLAIN_HTTP_VARIABLE
 from mlops_config.registry.content import EMPTY_TYPE
 from mlops_config.retrying import TEMPORARY_STATUSES, Retries
 from mlops_config.store import SCHEMES, open_store
+from mlops_config.store.interface import LedgerName
 from mlops_config.store.local import LocalStore
-from mlops_config.store.oci import BUNDLE_TYPE, RECORD_MEDIA_TYPE, RELEASE_TYPE
-from mlops_config.store.tags import release_tag
+from mlops_config.store.oci import (
+    BUNDLE_TYPE,
+    ENTRY_MEDIA_TYPE,
+    ENTRY_TYPE,
+    RECORD_MEDIA_TYPE,
+    RELEASE_TYPE,
+)
+from mlops_config.store.tags import entry_tag, release_tag
 
 ROOT = Path(__file__).parents[2]
 STORES = (ROOT / "docs" / "stores.md").read_text(encoding="utf-8")
@@ -54,6 +61,7 @@ def test_the_policy_that_forbids_overwriting_covers_the_write_once_folders() -> 
     assert [resource.rpartition("/configs/")[2] for resource in statement["Resource"]] == [
         "*/bundles/*",
         "*/releases/*",
+        "*/ledger/*",
     ]
 
 
@@ -84,10 +92,20 @@ def test_the_manifest_shown_is_the_one_pushed() -> None:
 
 
 @pytest.mark.parametrize(
-    "media_type", [BUNDLE_TYPE, RELEASE_TYPE, RECORD_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, EMPTY_TYPE]
+    "media_type",
+    [
+        *(BUNDLE_TYPE, RELEASE_TYPE, RECORD_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, EMPTY_TYPE),
+        *(ENTRY_TYPE, ENTRY_MEDIA_TYPE),
+    ],
 )
 def test_every_media_type_is_told(media_type: str) -> None:
     assert f"`{media_type}`" in ARTIFACT
+
+
+def test_the_tag_shown_for_a_ledger_entry_is_the_one_made() -> None:
+    tag = entry_tag(LedgerName("fares", "fare-amount", "prod"), 1)
+    assert tag == "ledger.prod.fare-amount.000000001"
+    assert f"`{tag.replace('fare-amount', '<model>').replace('000000001', '<number>')}`" in ARTIFACT
 
 
 def test_the_tag_shown_for_an_odd_name_is_the_one_made() -> None:
