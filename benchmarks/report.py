@@ -9,6 +9,7 @@ from pathlib import Path
 
 import reader
 import rerun
+import serving
 import validate_startup
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,7 +44,7 @@ def machine() -> str:
 def main() -> None:
     """Measures and writes the page."""
     sections = []
-    for benchmark in (validate_startup, reader, rerun):
+    for benchmark in (validate_startup, reader, rerun, serving):
         print(f"bench: {benchmark.__name__}", file=sys.stderr, flush=True)
         sections.append(benchmark.measure())
     intro = (
