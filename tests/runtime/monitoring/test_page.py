@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_config.contract.models.monitoring import ViolationPolicy
-from mlops_config.runtime.monitoring.page import MOST_PLOTTED, PLOTTED, page
+from mlops_config.runtime.monitoring.judging import MOST_PLOTTED, with_plots
+from mlops_config.runtime.monitoring.page import PLOTTED, page
 from mlops_config.runtime.monitoring.report import (
     Comparison,
     MonitoringReport,
@@ -22,6 +23,7 @@ from mlops_config.runtime.monitoring.report import (
     Signal,
     SignalResult,
 )
+from mlops_config.store.objects import OBJECT_LIMIT_BYTES
 from tests.runtime.monitoring.scenes import DAY, DIGEST, NOW, ROOT, WINDOW
 
 HOSTILE = (
@@ -216,7 +218,7 @@ def test_the_last_windows_are_shown_with_the_policy() -> None:
 
 
 def test_hundreds_of_features_stay_usable() -> None:
-    drift = tuple(comparison(f"feature_{number:04d}", number / 1000) for number in range(600))
+    drift = with_plots([comparison(f"feature_{number:04d}", number / 1000) for number in range(600)])
     html = page(report(drift=drift))
     read = Read(html)
     assert read.tags.count("figure") == MOST_PLOTTED
@@ -225,6 +227,23 @@ def test_hundreds_of_features_stay_usable() -> None:
     assert "<details open" not in open_part
     assert "Table of all 600 features, the worst first" in read.text
     assert len(html) < 1_500_000
+
+
+def test_a_report_of_the_most_features_a_contract_allows_can_be_read_again() -> None:
+    label = "ü" * 100
+    plot = {
+        "labels": [f"{label}{each}" for each in range(31)],
+        "reference": [1 / 31] * 31,
+        "window": [1 / 31] * 31,
+    }
+    drift = with_plots([comparison(f"f{number:04d}", number / 5000, plot=plot) for number in range(5000)])
+    quality = [
+        QualityCheck(name=name, column=each.name, value=1 / 3, threshold=0.9, violated=False, text="x" * 120)
+        for each in drift
+        for name in ("completeness", "datatype", "range")
+    ]
+    assert len(report(drift=drift, quality=tuple(quality)).to_json()) < OBJECT_LIMIT_BYTES
+    assert next(each.name for each in drift if each.plot) == "f4800"
 
 
 def test_performance_is_a_table() -> None:

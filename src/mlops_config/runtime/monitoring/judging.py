@@ -18,6 +18,7 @@ from mlops_config.runtime.monitoring.report import (
     Signal,
     SignalResult,
 )
+from mlops_config.runtime.monitoring.samples import severity
 from mlops_config.runtime.monitoring.stored import Reports
 from mlops_config.runtime.monitoring.windows import Window
 from mlops_config.runtime.profile.profile import Profile
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 Engine = Literal["duckdb", "spark"]
 
+MOST_PLOTTED = 200
+"""Features of a report with a plot: the worst."""
 NO_ROWS = "no row was captured in the window"
 
 
@@ -207,11 +210,17 @@ def _drift(
     if against.profile is None:
         return made, (), None
     training, monitoring = context.configs.training, context.configs.monitoring
-    drift = compare(made, against.profile, training, monitoring)
+    drift = with_plots(compare(made, against.profile, training, monitoring))
     predictions = None
     if monitoring.prediction_drift.enabled and training.schema_.target.name in table.column_names:
         predictions = compare_predictions(made, against.profile, training, monitoring)
     return made, drift, predictions
+
+
+def with_plots(drift: Sequence[Comparison]) -> tuple[Comparison, ...]:
+    """The comparisons, with plots for the worst of them: a report of thousands of features stays readable."""
+    worst = {each.name for each in sorted(drift, key=severity, reverse=True)[:MOST_PLOTTED]}
+    return tuple(each if each.name in worst else each.model_copy(update={"plot": {}}) for each in drift)
 
 
 def _drift_signal(drift: Sequence[Comparison], context: "JobContext", reason: str | None) -> SignalResult:

@@ -29,8 +29,6 @@ SIGNALS: tuple[tuple[Signal, str], ...] = (
 )
 PLOTTED = 12
 """Features whose plots are open on the page: the worst."""
-MOST_PLOTTED = 200
-"""Features with a plot at all; of the others the table tells."""
 SHOWN_CHECKS = 100
 """Checks of quality listed without being unfolded."""
 MOST_LETTERS = 160
@@ -75,7 +73,7 @@ def page(
     """
 
     compared = sorted(report.drift, key=severity, reverse=True)
-    plotted = [each for each in compared if each.plot][:MOST_PLOTTED]
+    plotted = [each for each in compared if each.plot]
     checks = sorted(report.quality, key=_gravity)
     html: str = _template().render(
         report=report,
