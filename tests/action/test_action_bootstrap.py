@@ -348,5 +348,5 @@ def test_a_python_without_pip_is_named(runner, tmp_path):
 
 
 def test_every_lock_it_may_name_is_there():
-    named = {*bootstrap.REQUIREMENTS.values(), "core", "build", "s3", "gcs"} - {None}
+    named = {*bootstrap.REQUIREMENTS.values(), "core", "build", "s3", "gcs", "run"} - {None}
     assert all((ROOT / "requirements" / f"{name}.txt").is_file() for name in named)

@@ -147,6 +147,7 @@ def test_validating_on_windows_is_fine():
         ({"stages": "publish", "stores": "s3://bucket"}, "s3"),
         ({"stages": "publish", "stores": "file:///x\ns3://bucket"}, "s3"),
         ({"stages": "publish", "stores": "gs://bucket/x\noci://ghcr.io/acme/configs"}, "gcs"),
+        ({"stages": "publish", "stores": "s3://bucket\ngs://bucket"}, "run"),
     ],
 )
 def test_only_what_the_stages_and_stores_need_is_installed(inputs, needed):
@@ -158,12 +159,6 @@ def test_stores_of_the_settings_count_when_the_inputs_name_none():
     assert requirements_for(read(stages="publish"), settings) == "s3"
     assert requirements_for(read(stages="publish", stores="file:///x"), settings) == "build"
     assert requirements_for(read(stages="validate"), settings) == "core"
-
-
-def test_stores_in_two_clouds_are_two_steps():
-    with pytest.raises(UsageError, match="several clouds") as caught:
-        requirements_for(read(stages="publish", stores="s3://bucket\ngs://bucket"))
-    assert "a step of its own" in caught.value.hint
 
 
 def test_the_settings_are_looked_for_in_the_working_directory(tmp_path):

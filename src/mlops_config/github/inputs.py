@@ -17,7 +17,8 @@ PREFIX = "MLOPS_INPUT_"
 STAGES = ("validate", "build", "publish", "notes")
 NOTES_TARGETS = ("summary", "pull-request", "release")
 _CLOUD_STORES = {"s3://": "s3", "gs://": "gcs"}
-"""The locked set that brings the SDK which a kind of store needs."""
+"""The locked set that brings what a kind of store needs."""
+_EVERY_STORE = "run"
 FAIL_ON = ("error", "warning", "note")
 
 BUILD_ONLY = ("image", "base-image", "dockerfile", "platforms", "push")
@@ -77,13 +78,10 @@ def read_inputs(environ: Mapping[str, str], *, platform: str = sys.platform) -> 
 
 
 def requirements_for(inputs: Inputs, settings_text: str = "") -> str:
-    """Which locked set the stages need: ``core`` (validation), ``build``, or that of a cloud's stores.
+    """Which locked set the stages need: ``core`` (validation), ``build``, or those of the clouds with stores.
 
     ``settings_text`` is the settings file as it stands: without a YAML reader any mention of ``s3://`` or
     ``gs://`` counts, which at worst installs more than was needed.
-
-    Raises:
-        UsageError: the stores are in two clouds.
     """
     if inputs.stages == ("validate",):
         return "core" if inputs.notes == ("summary",) else "build"
@@ -92,11 +90,7 @@ def requirements_for(inputs: Inputs, settings_text: str = "") -> str:
     places = " ".join(inputs.stores) or settings_text
     clouds = [lock for scheme, lock in _CLOUD_STORES.items() if scheme in places]
     if len(clouds) > 1:
-        raise UsageError(
-            f"the stores are in several clouds ({', '.join(_CLOUD_STORES)}),"
-            " and a step installs what one of them needs",
-            hint="give each cloud's stores to a step of its own, in its input stores",
-        )
+        return _EVERY_STORE
     return clouds[0] if clouds else "build"
 
 
