@@ -19,6 +19,10 @@ pytest_plugins = [
     if "pytest.fixture" in path.read_text(encoding="utf-8")
 ]
 
+# Threads of several test processes that wait for each other by spinning leave two cores no time for work.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
 FOREIGN = (
     *(
         "ACTIONS_",
