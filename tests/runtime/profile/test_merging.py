@@ -14,7 +14,7 @@ from tests.runtime.profile.tables import tables, training, trips
 REFERENCE = reference_profile(trips(3_000), training())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(tables(), tables())
 def test_two_tables_profiles_merge_into_that_of_both(one: pa.Table, other: pa.Table) -> None:
     both = profile(pa.concat_tables([one, other]), REFERENCE)
@@ -24,14 +24,14 @@ def test_two_tables_profiles_merge_into_that_of_both(one: pa.Table, other: pa.Ta
     assert profile(other, REFERENCE).merge(profile(one, REFERENCE)) == both
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(tables(), tables(), tables())
 def test_merging_is_associative(one: pa.Table, two: pa.Table, three: pa.Table) -> None:
     a, b, c = (profile(each, REFERENCE) for each in (one, two, three))
     assert a.merge(b).merge(c) == a.merge(b.merge(c))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(tables(min_size=1), st.data())
 def test_the_references_own_rows_merge_too(table: pa.Table, data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, table.num_rows))

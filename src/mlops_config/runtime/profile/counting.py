@@ -30,7 +30,7 @@ _NULL, _NAN, _POSITIVE_INFINITY, _NEGATIVE_INFINITY = -1, -2, -3, -4
 
 def count_rows(source: Source) -> int:
     """The table's rows."""
-    return int(source.backend.to_pyarrow(source.table.count()).as_py())
+    return int(source.answer(source.table.aggregate(rows=source.table.count()))["rows"][0].as_py())
 
 
 def count_numeric(source: Source, columns: Sequence[NumericColumn]) -> Iterator[NumericColumn]:
@@ -67,8 +67,8 @@ def cells(source: Source, columns: Sequence[NumericColumn]) -> Iterator[NumericC
         value = numbers["value"]
         infinite = value.abs() == ibis.literal("Infinity").cast("float64")
         special = ibis.cases(
+            (value.isnan(), _NAN),  # first, as ibis takes NaN on Spark for null
             (value.isnull(), _NULL),
-            (value.isnan(), _NAN),
             (infinite & (value > 0), _POSITIVE_INFINITY),
             (infinite, _NEGATIVE_INFINITY),
             else_=0,
@@ -87,7 +87,7 @@ def cells(source: Source, columns: Sequence[NumericColumn]) -> Iterator[NumericC
             ).mutate(number=ibis.literal(number).cast("int32"))
         )
     found: list[dict[int, tuple[int, float, float]]] = [{} for _ in columns]
-    for row in source.backend.to_pyarrow(ibis.union(*parts)).to_pylist():
+    for row in source.answer(ibis.union(*parts)).to_pylist():
         found[row["number"]][row["cell"]] = (row["rows"], row["low"], row["high"])
     for column, of_cell in zip(columns, found, strict=True):
         finite = [each for cell, each in of_cell.items() if cell >= 0]
@@ -126,34 +126,31 @@ def _cells_on_duckdb(source: Source, columns: Sequence[NumericColumn]) -> Iterat
     wanted: dict[str, Any] = {"rows": source.table.count()}
     for number, column in enumerate(columns):
         value = _numbers(source, column.name)
-        infinity = ibis.literal("Infinity").cast("float64")
-        finite = value.abs() < infinity  # not so for NaN, which DuckDB takes for larger than any number
-        wanted[f"given_{number}"] = value.count()
-        wanted[f"nans_{number}"] = value.isnan().sum()
-        wanted[f"positive_{number}"] = (value == infinity).sum()
-        wanted[f"negative_{number}"] = (value == -infinity).sum()
-        wanted[f"low_{number}"] = value.min(where=finite)
-        wanted[f"high_{number}"] = value.max(where=finite)
+        wanted |= {
+            f"given_{number}": value.count(),
+            f"low_{number}": value.min(),
+            f"high_{number}": value.max(),
+        }
         if column.grid:
-            wanted[f"cells_{number}"] = histogram(value, _array(column.grid), where=finite)
-    counted = source.backend.to_pyarrow(source.table.aggregate(**wanted))
+            wanted[f"cells_{number}"] = histogram(value, _array(column.grid))
+    counted = source.answer(source.table.aggregate(**wanted)).to_pylist()[0]
     for number, column in enumerate(columns):
-        result = {name: counted[f"{name}_{number}"][0].as_py() for name in ("given", "low", "high")}
-        nans, positive, negative = (
-            counted[f"{name}_{number}"][0].as_py() or 0 for name in ("nans", "positive", "negative")
-        )
-        counts = _counts(counted[f"cells_{number}"][0].as_py() if column.grid else None, len(column.grid))
-        counts.append(result["given"] - sum(counts) - nans - positive - negative)
+        given, low, high = (counted[f"{name}_{number}"] for name in ("given", "low", "high"))
+        if given and not (math.isfinite(low) and math.isfinite(high)):
+            # NaN, which DuckDB takes for larger than any number, or an infinity: each is counted apart.
+            yield from cells(source, [column])
+            continue
+        counts = _counts(counted.get(f"cells_{number}"), len(column.grid))
         yield column.model_copy(
             update={
                 "absent": 0,
-                "nulls": counted["rows"][0].as_py() - result["given"],
-                "counts": tuple(counts),
-                "nans": nans,
-                "positive_infinities": positive,
-                "negative_infinities": negative,
-                "minimum": _plain(result["low"]),
-                "maximum": _plain(result["high"]),
+                "nulls": counted["rows"] - given,
+                "counts": (*counts, given - sum(counts)),
+                "nans": 0,
+                "positive_infinities": 0,
+                "negative_infinities": 0,
+                "minimum": _plain(low),
+                "maximum": _plain(high),
             }
         )
 
@@ -172,7 +169,7 @@ def finite_values(source: Source, name: str) -> "NDArray[np.float64]":
     import numpy as np
 
     numbers = source.table.select(value=_numbers(source, name))
-    values = source.backend.to_pyarrow(numbers.filter(numbers["value"].notnull()))["value"].to_numpy()
+    values = source.answer(numbers.filter(numbers["value"].notnull()))["value"].to_numpy()
     return values[np.isfinite(values)]  # type: ignore[no-any-return]
 
 
@@ -183,10 +180,9 @@ def frequent(source: Source, name: str, most: int) -> tuple[tuple[str, ...], boo
     """
     import ibis
 
-    grouped = source.table.select(label=labels(source, name)).group_by("label")
-    counted = grouped.agg(rows=lambda table: table.count()).filter(lambda table: table["label"].notnull())
+    counted = labelled(source, name).filter(lambda table: table["label"].notnull())
     first = counted.order_by(ibis.desc("rows"), ibis.asc("label")).limit(most + 1)
-    found = source.backend.to_pyarrow(first)["label"].to_pylist()
+    found = source.answer(first)["label"].to_pylist()
     return tuple(sorted(found[:most])), len(found) > most
 
 
@@ -198,11 +194,14 @@ def count_categorical(
         yield from _categories(source, columns[start : start + COLUMNS_AT_ONCE], rows)
 
 
-def labels(source: Source, name: str) -> "ibis.expr.types.StringColumn":
-    """A column as categories: text as it is, numbers as whole ones, truth values as true and false."""
+def labelled(source: Source, name: str) -> "ibis.Table":
+    """Rows by ``label``: text as it is, numbers as whole ones, truth values as true and false."""
     column: Any = source.table[source.columns[name]]
     whole = column.cast("int64") if column.type().is_floating() else column
-    return whole.cast("string").substr(0, LABEL_CHARACTERS)
+    grouped = source.table.select(value=whole).group_by("value").agg(rows=lambda table: table.count())
+    label = grouped["value"].cast("string").substr(0, LABEL_CHARACTERS)
+    renamed = grouped.select(label=label, rows=grouped["rows"]).group_by("label")
+    return renamed.agg(rows=lambda table: table["rows"].sum().cast("int64"))
 
 
 def _categories(
@@ -213,12 +212,9 @@ def _categories(
 
     parts = []
     for number, column in enumerate(columns):
-        grouped = source.table.select(label=labels(source, column.name)).group_by("label")
-        parts.append(
-            grouped.agg(rows=lambda table: table.count()).mutate(number=ibis.literal(number).cast("int32"))
-        )
+        parts.append(labelled(source, column.name).mutate(number=ibis.literal(number).cast("int32")))
     pairs = [(number, label) for number, column in enumerate(columns) for label in column.categories]
-    known = ibis.memtable(
+    known = source.small(
         pa.table(
             {
                 "known_number": pa.array([number for number, _ in pairs], pa.int32()),
@@ -237,7 +233,7 @@ def _categories(
     kept = matched.mutate(place=place).filter(
         lambda table: table["known"] | (table["place"] < MOST_UNSEEN + 2)
     )
-    of_all = source.backend.to_pyarrow(kept.select("number", "label", "rows")).to_pylist()
+    of_all = source.answer(kept.select("number", "label", "rows")).to_pylist()
     found: list[dict[str | None, int]] = [{} for _ in columns]
     for row in of_all:
         found[row["number"]][row["label"]] = row["rows"]

@@ -25,6 +25,26 @@ class Source:
     columns: Mapping[str, str]
     """Name of a wanted column → its name in ``table``; what is missing is missing here too."""
 
+    def answer(self, query: "ibis.Table") -> "pa.Table":
+        """The rows of ``query``."""
+        import ibis
+
+        if self.backend.name != "pyspark":
+            return self.backend.to_pyarrow(query)
+        # Not by ibis, which goes through pandas, where Spark does not know the newest.
+        return spark_session().sql(ibis.to_sql(query, dialect="pyspark")).toArrow()
+
+    def small(self, data: "pa.Table") -> "ibis.Table":
+        """A few rows of ours as a table beside the one that is counted."""
+        import ibis
+
+        if self.backend.name != "pyspark":
+            return ibis.memtable(data)
+        # A set of rows that Spark can join without holding them in the query.
+        view = f"beside_{id(self):x}"
+        spark_session().createDataFrame(data).createOrReplaceTempView(view)
+        return self.backend.table(view)
+
 
 @contextmanager
 def opened(table: Any, names: Sequence[str], engine: Engine) -> Iterator[Source]:
@@ -178,10 +198,12 @@ def _viewed(frame: Any, columns: Mapping[str, str]) -> Iterator[Source]:
     backend = ibis.pyspark.connect(frame.sparkSession)
     view = f"profiled_{id(frame):x}"
     frame.createOrReplaceTempView(view)
+    source = Source(backend, backend.table(view), columns)
     try:
-        yield Source(backend, backend.table(view), columns)
+        yield source
     finally:
         frame.sparkSession.catalog.dropTempView(view)
+        frame.sparkSession.catalog.dropTempView(f"beside_{id(source):x}")
 
 
 @contextmanager
