@@ -37,7 +37,16 @@ FOREIGN = (
         "GIT_",
         "GOOGLE_",
     ),
-    *("INPUT_", "MLOPS_", "OTEL_", "RUNNER_", "SOURCE_DATE_EPOCH", "STORAGE_EMULATOR_HOST", "XDG_"),
+    *(
+        "INPUT_",
+        "MLFLOW_",
+        "MLOPS_",
+        "OTEL_",
+        "RUNNER_",
+        "SOURCE_DATE_EPOCH",
+        "STORAGE_EMULATOR_HOST",
+        "XDG_",
+    ),
     *("COLUMNS", "FORCE_COLOR", "NO_COLOR"),
 )
 """Beginnings of variables that change what we, git, Docker or a cloud SDK do."""
