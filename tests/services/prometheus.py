@@ -1,5 +1,6 @@
 """Real Prometheus servers and push gateways on free ports of loopback, and promtool."""
 
+import os
 import shutil
 import subprocess
 import time
@@ -32,6 +33,8 @@ def promtool(*arguments: str | Path, stdin: str = "") -> "subprocess.CompletedPr
     return subprocess.run(
         [program("promtool", "prometheus"), *map(str, arguments)],
         input=stdin,
+        # It makes a database for every test; collecting garbage less often saves a third of its time.
+        env={**os.environ, "GOGC": "1000"},
         capture_output=True,
         text=True,
         timeout=120,
