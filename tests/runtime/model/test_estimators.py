@@ -1,6 +1,8 @@
 """Every estimator of the contract: made, fitted, stored, loaded, and asked for rows it never saw."""
 
 import builtins
+import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mlops_config.contract.validation import Validation, validate
 from mlops_config.errors import UsageError
 from mlops_config.runtime.data.checking import check
 from mlops_config.runtime.model.estimators import build_pipeline, trusted_types
 from mlops_config.runtime.model.skops_file import from_skops, to_skops
 from mlops_config.runtime.training import fitting
 from mlops_config.runtime.training.fitting import evaluate, fit, predict
+from mlops_config.settings import Settings
 from tests.runtime.model.rows import combinations, config, rows
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -273,3 +277,26 @@ def test_features_are_prepared_for_whatever_the_estimator_is() -> None:
 def test_an_own_estimator_that_cannot_be_used_is_a_sentence(name: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         build_pipeline(own_config(name))
+
+
+@pytest.mark.usefixtures("own")
+def test_a_file_with_a_teams_own_estimator_is_valid_by_every_rule(tmp_path: Path) -> None:
+    shutil.copytree(Path(__file__).parents[3] / "configs", tmp_path / "configs")
+    retrain = tmp_path / "configs" / "dev" / "dev_retrain_config.yaml"
+    ours = retrain.read_text("utf-8")
+    retrain.write_text(re.sub(r"max_iter: \d+", "quantile: 0.4", ours), "utf-8")
+    path = tmp_path / "configs" / "dev" / "dev_training_config.yaml"
+    text = path.read_text("utf-8")
+    before, after = text[: text.index("estimator:")], text[text.index("evaluation:") :]
+    own_estimator = "estimator: {name: acme_middle, hyperparameters: {quantile: 0.3}}\n"
+
+    def checked(searched: str) -> Validation:
+        space = f"tuning: {{space: {{{searched}: {{type: float, low: 0.1, high: 0.9}}}}}}\n\n"
+        path.write_text(before + own_estimator + space + after, "utf-8")
+        return validate(tmp_path, Settings(contracts="acme_contract_of_the_test"), ["dev"])
+
+    validation = checked("quantile")
+    assert [each.message for each in validation.findings] == []
+    assert validation.environment("dev").training.estimator.hyperparameters.quantile == 0.3
+    [finding] = checked("quantil").findings
+    assert (finding.code, finding.message) == ("C10", "acme_middle has no hyperparameter quantil")

@@ -48,7 +48,7 @@ def search_space_is_searchable(file: File) -> Iterator[Breach]:
     training: TrainingConfig = file.config
     if training.tuning is None:
         return
-    known = ESTIMATORS[training.estimator.name].hyperparameters
+    known = _hyperparameters(training)
     for name, space in training.tuning.space.items():
         path: ConfigPath = ("tuning", "space", name)
         if name not in known:
@@ -90,6 +90,14 @@ def search_space_is_searchable(file: File) -> Iterator[Breach]:
             )
 
 
+def _hyperparameters(training: "TrainingConfig") -> frozenset[str]:
+    """The names the estimator takes: the registry's, or those of the model of a team's own estimator."""
+    entry = ESTIMATORS.get(training.estimator.name)
+    if entry is not None:
+        return entry.hyperparameters
+    return frozenset(type(training.estimator.hyperparameters).model_fields)
+
+
 @file_rule("C13", "An estimator for another problem", Kind.TRAINING)
 def estimator_solves_the_problem(file: File) -> Iterator[Breach]:
     """The estimator solves the `problem_type` of the target.
@@ -101,7 +109,8 @@ def estimator_solves_the_problem(file: File) -> Iterator[Breach]:
     """
     training: TrainingConfig = file.config
     problem = training.schema_.target.problem_type
-    if problem not in ESTIMATORS[training.estimator.name].problem_types:
+    entry = ESTIMATORS.get(training.estimator.name)  # a team's own estimator has none
+    if entry is not None and problem not in entry.problem_types:
         fitting = [name for name, entry in ESTIMATORS.items() if problem in entry.problem_types]
         yield file.breach(
             ("estimator", "name"),

@@ -174,8 +174,13 @@ def _judged(
     rows_validation: "pd.DataFrame",
 ) -> float:
     """The primary metric of one trial. Raises ValueError where contract or estimator refuse its values."""
-    model = type(training.estimator.hyperparameters)
-    model.model_validate({**chosen, **point})  # pydantic's ValidationError is a ValueError
+    from pydantic import ValidationError
+
+    try:
+        type(training.estimator.hyperparameters).model_validate({**chosen, **point})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ValueError(f"{first['loc'][0]}: {first['msg']}") from error
     parallel = training.tuning.max_parallel if training.tuning else 1
     threads = max(1, processors() // parallel)
     pipeline = _fitted(training, {**chosen, **point}, rows_train, threads=threads)
