@@ -316,6 +316,19 @@ def test_the_window_before_of_another_model_is_not_compared_with(tmp_path: Path)
     assert reason == f"the profile of {WINDOW.id} has other bins: another model version made its rows"
 
 
+def test_a_damaged_profile_of_the_window_before_is_not_compared_with(tmp_path: Path) -> None:
+    obeyed = configs(reference=PreviousWindowReference(type="previous_window"))
+    for day in range(2):
+        capture_day(tmp_path, day)
+    run(job_context(tmp_path, obeyed=obeyed))
+    profile = folder(tmp_path) / "profile.json"
+    profile.chmod(0o644)
+    profile.write_bytes(baseline().to_json())
+    run(job_context(tmp_path, now=NOW + DAY, obeyed=obeyed))
+    reason = report_of(tmp_path, later(1)).signal("drift").reason
+    assert reason == f"the profile of {WINDOW.id} is missing or damaged"
+
+
 @pytest.mark.parametrize("kind", ["profile", "data"])
 def test_a_reference_of_ones_own(tmp_path: Path, kind: str) -> None:
     capture_day(tmp_path, 0, shift=0.7)

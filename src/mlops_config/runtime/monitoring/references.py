@@ -92,7 +92,10 @@ def _previous(window: Window, baseline: Profile, reports: Reports) -> Compared:
         if report.profile_digest is None:
             continue  # it had no rows; the one before that is the newest there is
         previous = _readable(report, reports)
-        if previous is None or not _same_bins(previous, baseline):
+        if previous is None:
+            reason = f"the profile of {report.window_id} is missing or damaged"
+            return Compared(baseline, None, None, reason)
+        if not _same_bins(previous, baseline):
             reason = f"the profile of {report.window_id} has other bins: another model version made its rows"
             return Compared(baseline, None, None, reason)
         return Compared(baseline, previous, _reference("previous_window", previous, report.window_id))
