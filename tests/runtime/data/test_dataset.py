@@ -3,6 +3,8 @@
 import gzip
 import json
 import math
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -337,3 +339,24 @@ def _with_hint(dataset: Dataset) -> Exception:
     with pytest.raises(IntegrityError) as caught:
         check_version(dataset, wrong)
     return IntegrityError(str(caught.value.hint))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="limits are POSIX")
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_full_disk_leaves_what_was_there_and_is_said(tmp_path: Path, format: str) -> None:  # noqa: A002
+    """A limit on the size of a file stands in for the disk: the system refuses the write half-way alike."""
+    import resource
+
+    uri = f"file://{tmp_path}/a.{format}"
+    write_table(table(), uri, format, tmp_path)
+    before = opened(uri, format).fingerprint
+    large = to_table(trips(50_000))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(ServiceError, match=rf"writing {re.escape(uri)}: "):
+            write_table(large, uri, format, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in tmp_path.iterdir()] == [f"a.{format}"]
+    assert opened(uri, format).fingerprint == before
