@@ -36,7 +36,11 @@ TOKEN_SECONDS = 60
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _ABSENT = "0"
 """The generation of an object that is not there (ifGenerationMatch)."""
-_CONTENT_TYPES = {"json": "application/json", "yaml": "application/yaml"}
+_CONTENT_TYPES = {
+    "json": "application/json",
+    "yaml": "application/yaml",
+    "html": "text/html; charset=utf-8",
+}
 _NOT_CACHED = "no-store"
 """Objects that everyone may read are otherwise cached for an hour, the pointer too."""
 _OK, _UNAUTHORIZED, _FORBIDDEN, _MISSING, _MOVED = 200, 401, 403, 404, 412

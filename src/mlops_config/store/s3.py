@@ -43,7 +43,11 @@ _HINTS = {
     "RequestTimeTooSkewed": "set this machine's clock",
     "NotImplemented": "use another server: without conditional writes nothing would stop an overwrite",
 }
-_CONTENT_TYPES = {"json": "application/json", "yaml": "application/yaml"}
+_CONTENT_TYPES = {
+    "json": "application/json",
+    "yaml": "application/yaml",
+    "html": "text/html; charset=utf-8",
+}
 
 
 class S3Store(ObjectStore):

@@ -72,9 +72,6 @@ def test_a_worse_challenger_is_refused_and_registers_nothing(
     project.edit(
         Kind.RETRAIN, "estimator.hyperparameters.max_iter: 50", "estimator.hyperparameters.max_iter: 1"
     )
-    project.edit(
-        Kind.RETRAIN, "  rmse: {threshold: 12.0}\n    r2: {threshold: 0.85}", "  rmse: {threshold: 500}"
-    )
     outcome = run(open_job(), requested="to see it refused")
     assert outcome.contest is not None
     assert not outcome.contest.accepted

@@ -2,13 +2,10 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from mlops_config.contract.metrics import METRICS, MetricName
 from mlops_config.contract.models.evaluation import MetricThreshold
-
-if TYPE_CHECKING:
-    from typing_extensions import TypeIs
 
 
 class GateResult(NamedTuple):
@@ -113,7 +110,7 @@ def _gain(name: str, value: float, champion: float) -> float:
     return value - champion if METRICS[name].greater_is_better else champion - value
 
 
-def _is_number(value: float | None) -> "TypeIs[float]":
+def _is_number(value: float | None) -> TypeGuard[float]:
     return value is not None and math.isfinite(value)
 
 

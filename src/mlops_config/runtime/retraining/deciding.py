@@ -78,11 +78,11 @@ def decide(
     """
     facts = facts or Facts()
     past = history(ledger, now, longest_run)
-    newest = _newest_since(reports, past.last_started)
+    fresh = _since(reports, past.last_started)
     fired: list[Reason] = []
     quiet: list[Reason] = []
     for trigger in retrain.triggers:
-        reason, is_fired = _judge(trigger, newest, monitoring, past, now, facts)
+        reason, is_fired = _judge(trigger, fresh, monitoring, past, now, facts)
         (fired if is_fired else quiet).append(reason)
     enough = bool(fired) and (retrain.combine == "any" or not quiet)
     held = tuple(_held(retrain.guards, past, now, facts))
@@ -91,24 +91,26 @@ def decide(
     return Decision(enough and not held, tuple(fired), tuple(quiet), held)
 
 
-def _newest_since(reports: Sequence[MonitoringReport], started: datetime | None) -> MonitoringReport | None:
-    """The newest report on a window that ended after the last retraining began: older ones are acted upon."""
+def _since(reports: Sequence[MonitoringReport], started: datetime | None) -> Sequence[MonitoringReport]:
+    """Reports on windows that ended after the last retraining began, newest first; it acted on the others."""
     fresh = [report for report in reports if started is None or report.window_end > started]
-    return max(fresh, key=lambda report: (report.window_end, report.created_at), default=None)
+    return sorted(fresh, key=lambda report: (report.window_end, report.created_at), reverse=True)
 
 
 def _judge(
     trigger: Trigger,
-    newest: MonitoringReport | None,
+    fresh: Sequence[MonitoringReport],
     monitoring: MonitoringConfig,
     past: History,
     now: datetime,
     facts: Facts,
 ) -> tuple[Reason, bool]:
     if isinstance(trigger, DriftTrigger):
-        return _drift(trigger, newest, monitoring)
+        return _drift(trigger, next(iter(fresh), None), monitoring)
     if isinstance(trigger, PerformanceTrigger):
-        return _performance(trigger, newest)
+        # The truth comes late, so the newest windows have none yet; what they say has to be waited for.
+        judged = (each for each in fresh if each.signal("performance").violated is not None)
+        return _performance(trigger, next(judged, next(iter(fresh), None)))
     if isinstance(trigger, ScheduleTrigger):
         return _schedule(trigger, past, now)
     if isinstance(trigger, NewDataTrigger):

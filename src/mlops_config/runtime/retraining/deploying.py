@@ -1,5 +1,6 @@
 """Hands a model version to the deployer, its package where the provider can read it."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,10 @@ from mlops_config.deploy.interface import Deployment, EndpointStatus, Revision
 from mlops_config.errors import UsageError
 from mlops_config.runtime.context import JobContext
 from mlops_config.runtime.tracking.interface import ModelVersion
+
+PACKAGES_VARIABLE = "MLOPS_PACKAGES"
+"""Where model packages are put for a cloud's model server, such as ``s3://bucket/models``."""
+_SCHEMES = {"aws": "s3://", "gcp": "gs://"}
 
 
 def deploy_version(
@@ -65,11 +70,20 @@ def _image(context: JobContext) -> str | None:
 
 
 def _package_uri(context: JobContext, folder: Path) -> str:
-    if context.configs.inference.deployer.target == "local":
+    """Where the provider reads the package: this machine a folder, a cloud one of its own buckets."""
+    target = context.configs.inference.deployer.target
+    if target == "local":
         return folder.resolve().as_uri()
-    from mlops_config.deploy.packages import upload_package
+    from mlops_config.deploy.packages import publish_package
 
-    return upload_package(folder, context.ledger.store.uri, project=context.bundle.project)
+    scheme = _SCHEMES[target]
+    place = os.environ.get(PACKAGES_VARIABLE) or f"{context.ledger.store.uri}/{context.bundle.project}/models"
+    if not place.startswith(scheme):
+        raise UsageError(
+            f"{target} reads model packages from {scheme}…, and none is named",
+            hint=f"set {PACKAGES_VARIABLE}={scheme}bucket/prefix, or keep the ledger in such a store",
+        )
+    return publish_package(folder, place)
 
 
 def _example(columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
