@@ -73,10 +73,10 @@ def test_no_set_installs_what_the_smallest_stage_does_not_need() -> None:
 DISTRIBUTIONS = {
     "yaml": "pyyaml",
     "botocore": "boto3",
-    "google_crc32c": "google-cloud-storage",
-    "google": "google-cloud-storage",  # and google-cloud-aiplatform: one namespace
+    "google": "google-auth",  # of a namespace that other distributions share
     "ibis": "ibis-framework",
     "sklearn": "scikit-learn",
+    "threadpoolctl": "scikit-learn",  # its own dependency
     "xgboost": "xgboost-cpu",
     "mypy_boto3_s3": "boto3",  # types only
     "pydantic_core": "pydantic",

@@ -193,7 +193,7 @@ def _judged(
 def _fitted(
     training: TrainingConfig, hyperparameters: Mapping[str, Any], rows: "pd.DataFrame", *, threads: int
 ) -> Any:
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     features = rows[[each.name for each in training.schema_.features]]
     levels = {
