@@ -17,7 +17,8 @@ class ModelPackage:
     schema: TableSchema
     """Features and target the model was trained with."""
     profile: Profile
-    """Of the training rows' features, and of the predictions under the target's name."""
+    """Of the features of the rows it learned from; under the target's name, of its predictions on rows it did
+    not learn from."""
     tags: Mapping[str, str]
     """``mlops.*`` tags of the job that trained it."""
     example: Mapping[str, list[Any]]
