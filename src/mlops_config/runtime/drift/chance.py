@@ -29,15 +29,19 @@ def wasserstein(
     at most its mean, √(2/π)·∫√(F(1 - F))dx; and as the distance is the largest difference of means of any
     function with slope at most 1, whose standard deviations are at most that of the values, it exceeds the
     median by more than z of these with the probability of a standard normal variable exceeding z, at most
-    (the Gaussian isoperimetric inequality). F is the reference's distribution. Not for values without a
+    (the Gaussian isoperimetric inequality). F is the distribution of both together. Not for values without a
     variance, whose sample means nothing.
     """
     if not std:
         return 0.0
-    rows, below, spread = sum(reference), 0, 0.0
-    for count, low, high in zip(reference, points, points[1:], strict=False):
+    both = [count + other for count, other in zip(reference, window, strict=True)]
+    rows, below, spread = sum(both), 0, 0.0
+    mean = sum(count * point for count, point in zip(both, points, strict=True)) / rows
+    squares = sum(count * (point - mean) ** 2 for count, point in zip(both, points, strict=True))
+    for count, low, high in zip(both, points, points[1:], strict=False):
         below += count
         share = below / rows
         spread += sqrt(share * (1 - share)) * (high - low)
-    floor = sqrt(1 / rows + 1 / sum(window)) * (sqrt(2 / pi) * spread / std + NORMAL_QUANTILE)
+    of_bridge = sqrt(2 / pi) * spread + NORMAL_QUANTILE * sqrt(squares / rows)
+    floor = sqrt(1 / sum(reference) + 1 / sum(window)) * of_bridge / std
     return floor if isfinite(floor) else 0.0

@@ -1,5 +1,6 @@
 """Compares a window with the reference, feature by feature, by the methods the monitoring file chose."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,11 +24,12 @@ MOST_PLOTTED = 30
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """What a method says. ``floor`` is what chance alone reaches."""
+    """What a method says. ``floor`` is what chance alone reaches, of the value or of ``against_chance``."""
 
     value: float
     statistic: float | None = None
     floor: float = 0.0
+    against_chance: float | None = None
 
 
 def compare(
@@ -121,7 +123,7 @@ def _judged(measured: _Measured, common: Mapping[str, Any]) -> tuple[bool, str |
         return measured.value < common["threshold"], None
     if measured.value <= common["threshold"]:
         return False, None
-    if measured.value <= measured.floor:
+    if (measured.against_chance or measured.value) <= measured.floor:
         return False, (
             f"above the threshold, but with {common['rows']} rows against {common['reference_rows']} chance"
             f" alone reaches {measured.floor:.3g} in one window of 1000"
@@ -131,14 +133,14 @@ def _judged(measured: _Measured, common: Mapping[str, Any]) -> tuple[bool, str |
 
 def _corrected(found: Sequence[Comparison], correction: str) -> tuple[Comparison, ...]:
     """The comparisons, those by a p-value judged by the corrected one."""
-    from scipy.stats import false_discovery_control
-
     values = [each.value for each in found if each.direction == "below" and each.value is not None]
     if correction == "none" or not values:
         return tuple(found)
     if correction == "bonferroni":
         adjusted = iter([min(1.0, value * len(values)) for value in values])
     else:
+        from scipy.stats import false_discovery_control
+
         adjusted = iter(false_discovery_control(values, method="bh").tolist())
     corrected = []
     for each in found:
@@ -163,16 +165,28 @@ def _ks(before: NumericColumn, now: NumericColumn) -> _Measured:
 
 
 def _wasserstein(before: NumericColumn, now: NumericColumn) -> _Measured:
-    # Rows are taken to lie at the upper end of their cell, those of the last one at its lower end.
-    points, std = [*before.grid, before.grid[-1]], before.std or 0.0
+    points, std = places(before), before.std or 0.0
     return _Measured(
         statistics.wasserstein(before.counts, now.counts, points, std),
         floor=chance.wasserstein(before.counts, now.counts, points, std),
     )
 
 
+def places(reference: NumericColumn) -> list[float]:
+    """Where the rows of each cell are taken to lie: at its end that is farther from the reference's values.
+
+    Within the reference's values that is the upper end. The two cells without an end have but the other.
+    """
+    grid, least = reference.grid, reference.minimum
+    inner = len(grid) if least is None else bisect_left(grid, least)
+    return [*grid[:1], *grid[: max(inner - 1, 0)], *grid[max(inner, 1) :], grid[-1]]
+
+
 def _psi_of(old: Sequence[int], new: Sequence[int]) -> _Measured:
-    return _Measured(statistics.psi(old, new), floor=chance.binned("psi", old, new))
+    # With few rows a bin may be empty by chance, which says no more than half a row in it would.
+    smoothed = statistics.psi(old, new, empty_rows=0.5)
+    floor = chance.binned("psi", old, new)
+    return _Measured(statistics.psi(old, new), floor=floor, against_chance=smoothed)
 
 
 def _jensen_shannon_of(old: Sequence[int], new: Sequence[int]) -> _Measured:

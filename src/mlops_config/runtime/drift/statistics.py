@@ -54,16 +54,18 @@ def counted(reference: "ArrayLike", window: "ArrayLike") -> Counted:
     )
 
 
-def psi(reference: Sequence[int], window: Sequence[int]) -> float:
+def psi(reference: Sequence[int], window: Sequence[int], *, empty_rows: float | None = None) -> float:
     """Population stability index, from 0 and unbounded: the sum of (q - p)·ln(q / p) over shares p and q.
 
-    A share of 0 is taken for :data:`EMPTY_SHARE` where the other one is not 0.
+    A share of 0 is taken for :data:`EMPTY_SHARE` where the other one is not 0; or, if they are given, for
+    that of ``empty_rows``.
     """
     import numpy as np
 
     p, q = _shares(reference, window)
     held = (p > 0) | (q > 0)
-    p, q = (np.where(share > 0, share, EMPTY_SHARE)[held] for share in (p, q))
+    least = [EMPTY_SHARE if empty_rows is None else empty_rows / sum(each) for each in (reference, window)]
+    p, q = (np.where(share > 0, share, empty)[held] for share, empty in zip((p, q), least, strict=True))
     return float(np.sum((q - p) * np.log(q / p)))
 
 

@@ -39,8 +39,9 @@ def choose(values: "Values", *, bins: int, quantiles: bool, cells: int) -> Binni
     """The binning of finite ``values``, in any order.
 
     Without more than ``cells`` different values each is a point of the grid, and counts lose nothing.
-    Otherwise the points are quantiles: each cell holds about 1 / ``cells`` of the rows. Beyond the least and
-    the largest value follow cells of doubling width, so that a window's values out there stay apart.
+    Otherwise the points are quantiles: each cell holds about 1 / ``cells`` of the rows, and fewer and fewer
+    towards both ends. Beyond the least and the largest value follow cells of doubling width, so that a
+    window's values out there stay apart.
     """
     import numpy as np
 
@@ -51,7 +52,7 @@ def choose(values: "Values", *, bins: int, quantiles: bool, cells: int) -> Binni
     ordered = np.sort(values) + 0.0  # -0.0 becomes 0.0
     distinct = np.unique(ordered)
     exact = len(distinct) <= cells
-    points = distinct if exact else _quantiles(ordered, cells)
+    points = distinct if exact else np.concatenate([_quantiles(ordered, cells), _tails(ordered, cells)])
     least, largest = ordered[0], ordered[-1]
     unit = std if 0 < std < np.inf else abs(largest) or 1.0
     with np.errstate(over="ignore"):
@@ -76,6 +77,19 @@ def _quantiles(ordered: "Values", parts: int) -> "Values":
 
     ranks = np.ceil(np.arange(1, parts + 1) * len(ordered) / parts).astype(np.int64) - 1
     return np.unique(ordered[ranks])
+
+
+def _tails(ordered: "Values", parts: int) -> "Values":
+    """Values that halve the first and the last of ``parts`` equal shares again and again.
+
+    A share at the end of a long tail is wide: where its rows lie matters, though they are few.
+    """
+    import numpy as np
+
+    rows = len(ordered)
+    steps = np.exp2(-np.arange(1, 64)) * rows / parts
+    ranks = np.unique(np.floor(steps[steps >= 1]).astype(np.int64))
+    return np.concatenate([ordered[ranks - 1], ordered[rows - 1 - ranks]])
 
 
 def _inner_edges(ordered: "Values", distinct: "Values", bins: int, quantiles: bool) -> "Values":
