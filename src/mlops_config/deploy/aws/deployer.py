@@ -217,14 +217,10 @@ class SageMakerDeployer(Deployer):
         self._call.found("sagemaker", "DeleteEndpointConfig", EndpointConfigName=name)
 
     def _update(self, deployment: Deployment, found: Mapping[str, Any], progress: Progress) -> None:
-        name, wanted, old = (
-            deployment.endpoint,
-            requests.resource_name(deployment),
-            found["EndpointConfigName"],
-        )
+        name, wanted = deployment.endpoint, requests.resource_name(deployment)
         for alarm in requests.alarms(deployment):
             self._call("cloudwatch", "PutMetricAlarm", **alarm)
-        self._tag(found["EndpointArn"], {_previous_tag(wanted): old})
+        self._tag(found["EndpointArn"], {_previous_tag(wanted): found["EndpointConfigName"]})
         rollout = requests.endpoint_of(deployment).rollout
         progress(f"moving traffic to {deployment.revision.name} ({rollout.type})")
         self._call("sagemaker", "UpdateEndpoint", **requests.update(deployment))

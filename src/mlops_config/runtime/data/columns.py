@@ -13,32 +13,30 @@ target      regression ``float64``; classes of two ``bool``, ``int64`` or ``str`
 ==========  ==========================================================================================
 """
 
-import math
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlops_config.contract.models.tables import Feature, Target
 from mlops_config.runtime.data.reading import NO_VALUE
+from mlops_config.runtime.data.values import (
+    INFINITE,
+    LARGEST,
+    NUMBER,
+    TRUTHS,
+    WHOLE,
+    as_moment,
+    as_number,
+    as_truth,
+    as_whole,
+    is_infinite,
+    is_no_value,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
     Mask = np.ndarray[Any, np.dtype[np.bool_]]
-
-_WHOLE = r"^[+-]?[0-9]{1,19}(\.0*)?$"
-_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
-_INFINITE = r"^[+-]?(inf|infinity|Inf|Infinity|INF)$"
-_TRUTHS = {"true": True, "True": True, "TRUE": True, "1": True, "1.0": True} | {
-    "false": False,
-    "False": False,
-    "FALSE": False,
-    "0": False,
-    "0.0": False,
-    "-0.0": False,
-}
-_LARGEST = 2**63
 
 
 class Column(NamedTuple):
@@ -157,7 +155,7 @@ def _integral(series: "pd.Series[Any]") -> Column:
     if types.is_integer_dtype(series.dtype):
         missing = _missing(series)
         wrong = (
-            (series >= _LARGEST).fillna(False).to_numpy(bool) if series.dtype.kind == "u" else _none(series)
+            (series >= LARGEST).fillna(False).to_numpy(bool) if series.dtype.kind == "u" else _none(series)
         )
         if not wrong.any() and not missing.any():
             return Column(series.astype("int64"), missing, wrong, _none(series))
@@ -166,7 +164,7 @@ def _integral(series: "pd.Series[Any]") -> Column:
         return _whole_floats(series)
     if _is_text(series):
         return _whole_text(series)
-    return _each(series, _whole, pd.Int64Dtype(), is_number=True)
+    return _each(series, as_whole, pd.Int64Dtype(), is_number=True)
 
 
 def _whole_floats(series: "pd.Series[Any]") -> Column:
@@ -176,7 +174,7 @@ def _whole_floats(series: "pd.Series[Any]") -> Column:
     numbers = series.to_numpy("float64", na_value=np.nan)
     missing, infinite = np.isnan(numbers), np.isinf(numbers)
     with np.errstate(invalid="ignore"):
-        wrong = ~missing & ~infinite & ((np.floor(numbers) != numbers) | (np.abs(numbers) >= _LARGEST))
+        wrong = ~missing & ~infinite & ((np.floor(numbers) != numbers) | (np.abs(numbers) >= LARGEST))
     absent = missing | infinite | wrong
     whole = np.where(absent, 0, numbers).astype("int64")
     values = pd.Series(pd.array(whole, dtype="Int64"), index=series.index) if absent.any() else None
@@ -194,15 +192,15 @@ def _whole_text(series: "pd.Series[Any]") -> Column:
     from pyarrow import compute as pc
 
     text, missing = _trimmed(series)
-    infinite = _matches(text, _INFINITE) & ~missing
-    fits = _matches(text, _WHOLE) & ~missing
+    infinite = _matches(text, INFINITE) & ~missing
+    fits = _matches(text, WHOLE) & ~missing
     digits = pc.replace_substring_regex(pc.utf8_ltrim(text, "+"), r"\.0*$", "")
     chosen = pc.if_else(pa.array(fits), digits, pa.scalar(None, digits.type))
     try:
         numbers = chosen.cast(pa.int64())
     except pa.ArrowInvalid:  # nineteen digits may be too many
         fits &= (
-            series.map(lambda value: _whole(value) is not None, na_action="ignore")
+            series.map(lambda value: as_whole(value) is not None, na_action="ignore")
             .fillna(False)
             .to_numpy(bool)
         )
@@ -229,7 +227,7 @@ def _fractional(series: "pd.Series[Any]") -> Column:
         return Column(values, np.isnan(numbers), _none(series), infinite)
     if _is_text(series):
         return _number_text(series)
-    return _each(series, _number, "float64", is_number=True)
+    return _each(series, as_number, "float64", is_number=True)
 
 
 def _number_text(series: "pd.Series[Any]") -> Column:
@@ -238,8 +236,8 @@ def _number_text(series: "pd.Series[Any]") -> Column:
     from pyarrow import compute as pc
 
     text, missing = _trimmed(series)
-    infinite = _matches(text, _INFINITE) & ~missing
-    fits = _matches(text, _NUMBER) & ~missing
+    infinite = _matches(text, INFINITE) & ~missing
+    fits = _matches(text, NUMBER) & ~missing
     chosen = pc.if_else(pa.array(fits), pc.utf8_ltrim(text, "+"), pa.scalar(None, text.type))
     numbers = chosen.cast(pa.float64()).to_numpy(zero_copy_only=False)
     wrong = ~(missing | infinite | fits)
@@ -261,13 +259,13 @@ def _boolean(series: "pd.Series[Any]") -> Column:
         import pyarrow as pa
 
         text, missing = _trimmed(series)
-        truths = pd.Series(text.to_pandas(types_mapper={text.type: _text_type()}.get)).map(_TRUTHS)
+        truths = pd.Series(text.to_pandas(types_mapper={text.type: _text_type()}.get)).map(TRUTHS)
         values = pd.Series(
             pd.array(pa.array(truths, pa.bool_(), from_pandas=True).to_pandas(), dtype="boolean")
         )
         values.index = series.index
         return Column(values, missing, ~missing & values.isna().to_numpy(bool), _none(series))
-    return _each(series, _truth, pd.BooleanDtype())
+    return _each(series, as_truth, pd.BooleanDtype())
 
 
 def _string(series: "pd.Series[Any]") -> Column:
@@ -295,7 +293,7 @@ def _timestamp(series: "pd.Series[Any]") -> Column:
         moments = _moments(text)
         values = pd.Series(moments, index=series.index)
         return Column(values, missing, ~missing & values.isna().to_numpy(bool), _none(series))
-    return _each(series, _moment, _moment_type())
+    return _each(series, as_moment, _moment_type())
 
 
 def _moments(text: Any) -> Any:
@@ -339,57 +337,14 @@ def _each(
     import pandas as pd
 
     objects = series.to_list() if series.dtype == object else list(series.astype(object))
-    missing = np.fromiter((_is_no_value(value) for value in objects), bool, len(objects))
+    missing = np.fromiter((is_no_value(value) for value in objects), bool, len(objects))
     infinite = np.zeros(len(objects), dtype=bool)
     if is_number:
-        infinite |= np.fromiter((_is_infinite(value) for value in objects), bool, len(objects))
+        infinite |= np.fromiter((is_infinite(value) for value in objects), bool, len(objects))
     absent = missing | infinite
     values = [None if gone else convert(value) for value, gone in zip(objects, absent, strict=True)]
     wrong = np.fromiter((value is None for value in values), bool, len(values)) & ~absent
     return Column(pd.Series(values, index=series.index, dtype=dtype), missing, wrong, infinite)
-
-
-def _is_infinite(value: Any) -> bool:
-    if isinstance(value, str):
-        return re.fullmatch(_INFINITE[1:-1], value.strip()) is not None
-    return isinstance(value, float) and math.isinf(value)
-
-
-def _is_no_value(value: Any) -> bool:
-    import pandas as pd
-
-    return (
-        value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
-    )
-
-
-def _whole(value: Any) -> int | None:
-    if isinstance(value, str) and re.fullmatch(_WHOLE[1:-1], value.strip()):
-        value = int(value.strip().partition(".")[0])
-    if isinstance(value, bool) or not hasattr(value, "__int__") or value != value // 1:
-        return None
-    return int(value) if -_LARGEST <= int(value) < _LARGEST else None
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, str):
-        return float(value) if re.fullmatch(_NUMBER[1:-1], value.strip()) else None
-    return float(value) if hasattr(value, "__float__") and not isinstance(value, bool) else None
-
-
-def _truth(value: Any) -> bool | None:
-    return _TRUTHS.get(str(value).strip())
-
-
-def _moment(value: Any) -> Any:
-    from datetime import date
-
-    import pandas as pd
-
-    if not isinstance(value, str | date):
-        return None
-    moment = pd.to_datetime(value, errors="coerce", utc=True)
-    return None if moment is pd.NaT else moment
 
 
 _READERS: dict[str, Callable[["pd.Series[Any]"], Column]] = {
