@@ -267,6 +267,30 @@ def test_metrics_count_what_was_asked_and_answered() -> None:
     assert 'le="0.5"' in text, "the service level is a bound of the histogram"
 
 
+def bounds(reply: Reply) -> list[float]:
+    """The histogram's upper bounds, without the infinite one."""
+    found = re.findall(r'request_duration_seconds_bucket\{[^}]*le="([^"]+)"', reply.body.decode())
+    return [float(bound) for bound in found if bound != "+Inf"]
+
+
+@pytest.mark.parametrize(
+    ("objective_ms", "alert_ms", "last"), [(500, 800, 8.192), (10_000, None, 40.0), (500, 30_000, 120.0)]
+)
+def test_latency_is_measured_beyond_what_alerts_watch_for(
+    objective_ms: float, alert_ms: float | None, last: float
+) -> None:
+    """Prometheus' ``histogram_quantile`` never tells more than the last bound."""
+    alerts = [{"name": "slow", "signal": "latency", "threshold": alert_ms}]
+    application = app(
+        inference=inference((("service_level", "p95_latency_ms"), objective_ms)),
+        monitoring=monitoring((("alerts",), alerts)),
+    )
+    with asked(application) as found:
+        seen = bounds(found.get("/metrics"))
+    assert seen[-1] == last
+    assert {objective_ms / 1000, (alert_ms or objective_ms) / 1000} <= set(seen)
+
+
 def test_metrics_are_the_series_that_rules_and_dashboard_know() -> None:
     with asked(app()) as found:
         found.post("/predict", {"rows": [ROW]})

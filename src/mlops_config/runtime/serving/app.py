@@ -59,7 +59,7 @@ def create_app(
         base_labels(
             serving.project, serving.model_name, serving.environment, metrics.labels if metrics else {}
         ),
-        p95_latency_ms=inference.service_level.p95_latency_ms,
+        latencies_ms=_latencies_ms(inference, monitoring),
         model_version=model_version,
         config_digest=config_digest,
     )
@@ -80,6 +80,13 @@ def create_app(
             f"the model cannot predict its own example: {error}",
             hint="the package was damaged, or made by libraries that are not the ones installed here",
         ) from error
+
+
+def _latencies_ms(inference: InferenceConfig, monitoring: MonitoringConfig | None) -> list[float]:
+    """The latencies that are watched for: the objective, and what alerts have of their own."""
+    alerts = monitoring.alerts if monitoring else ()
+    own = [each.threshold or 0.0 for each in alerts if each.signal == "latency"]
+    return [inference.service_level.p95_latency_ms, *(each for each in own if each > 0)]
 
 
 def _serving(

@@ -1,6 +1,6 @@
 """The server's own time series, as Prometheus scrapes them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mlops_config.alerting import series
@@ -16,14 +16,17 @@ _BUCKETS = 15
 
 
 class Telemetry:
-    """Counts what is asked and answered, under ``namespace`` and with the labels of every series of ours."""
+    """Counts what is asked and answered, under ``namespace`` and with the labels of every series of ours.
+
+    ``latencies_ms`` are the latencies that somebody watches for: the objective, and alerts' own thresholds.
+    """
 
     def __init__(
         self,
         namespace: str,
         labels: Mapping[str, str],
         *,
-        p95_latency_ms: float,
+        latencies_ms: Sequence[float],
         model_version: int,
         config_digest: str,
     ) -> None:
@@ -38,7 +41,9 @@ class Telemetry:
         self._requests = requests
         self._by_code: dict[int, Counter] = {}
         self.count(200, 0)
-        self.seconds: Histogram = self._histogram(series.REQUEST_SECONDS, p95_latency_ms / 1000)
+        self.seconds: Histogram = self._histogram(
+            series.REQUEST_SECONDS, [each / 1000 for each in latencies_ms]
+        )
         self.predicted = self._counter(series.ROWS_PREDICTED).labels(**self._labels)
         self.refused = self._counter(series.ROWS_REFUSED).labels(**self._labels)
         self.dropped = self._counter(series.CAPTURE_DROPPED).labels(**self._labels)
@@ -71,7 +76,7 @@ class Telemetry:
 
         return Gauge(one.name(self._namespace), one.help, self._label_names(one), registry=self._registry)
 
-    def _histogram(self, one: Series, objective_seconds: float) -> "Histogram":
+    def _histogram(self, one: Series, thresholds_seconds: Sequence[float]) -> "Histogram":
         from prometheus_client import Histogram
 
         histogram = Histogram(
@@ -79,7 +84,7 @@ class Telemetry:
             one.help,
             self._label_names(one),
             registry=self._registry,
-            buckets=buckets(objective_seconds),
+            buckets=buckets(thresholds_seconds),
         )
         return histogram.labels(**self._labels)
 
@@ -87,13 +92,17 @@ class Telemetry:
         return (*self._labels, *one.labels)
 
 
-def buckets(objective_seconds: float) -> tuple[float, ...]:
-    """Upper bounds from half a millisecond, each twice the one before; the service level is one of them.
+def buckets(thresholds_seconds: Sequence[float]) -> tuple[float, ...]:
+    """Upper bounds from half a millisecond, each twice the one before; the thresholds are among them.
 
-    A quantile is exact only at a bound, and the alert asks for the quantile at the objective.
+    A quantile is exact only at a bound, and an alert asks for the quantile at its threshold. A quantile is
+    never told to be beyond the last bound, and an alert there could not fire: so bounds go on to four times
+    the largest threshold where the doubled ones end before that.
     """
     doubled = [_FASTEST_SECONDS * 2**step for step in range(_BUCKETS)]
-    return tuple(sorted({*doubled, objective_seconds}))
+    largest = max(thresholds_seconds)
+    beyond = (bound for bound in (2 * largest, 4 * largest) if bound > doubled[-1])
+    return tuple(sorted({*doubled, *thresholds_seconds, *beyond}))
 
 
 def base_labels(project: str, model: str, environment: str, labels: Mapping[str, str]) -> dict[str, str]:
