@@ -16,7 +16,7 @@ from sklearn.linear_model import Ridge
 from werkzeug.datastructures import Headers
 
 from mlops_config.alerting import series
-from mlops_config.errors import IntegrityError
+from mlops_config.errors import IntegrityError, UsageError
 from mlops_config.runtime.model.package import ModelPackage
 from mlops_config.runtime.serving.limits import Limits
 from tests.runtime.serving.scenes import (
@@ -265,6 +265,12 @@ def test_metrics_count_what_was_asked_and_answered() -> None:
     assert 'team="fares"' in text
     assert f'config_digest="{DIGEST}"' in text
     assert 'le="0.5"' in text, "the service level is a bound of the histogram"
+
+
+def test_a_label_that_the_series_have_already_is_a_sentence() -> None:
+    changed = monitoring((("metrics",), {"labels": {"instance": "a"}}))
+    with pytest.raises(UsageError, match="sets instance, which the series have already"):
+        app(monitoring=changed)
 
 
 def bounds(reply: Reply) -> list[float]:

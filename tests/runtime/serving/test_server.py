@@ -10,25 +10,30 @@ import sys
 import tarfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from mlops_config.alerting.labels import identity_labels
+from mlops_config.alerting.series import DRIFT_SHARE
 from mlops_config.console import TerminalConsole
 from mlops_config.errors import INTERRUPTED_EXIT_CODE, IntegrityError, UsageError
 from mlops_config.kinds import Kind
-from mlops_config.ledger.entries import Event
+from mlops_config.ledger.entries import Event, ModelReference
 from mlops_config.runtime.context import JobContext
+from mlops_config.runtime.metrics.export import Sample, destination, export
 from mlops_config.runtime.model.storage import archive_package, write_package
 from mlops_config.runtime.opening import Request, open_context
 from mlops_config.runtime.serving import loading
-from mlops_config.runtime.serving.loading import load
-from mlops_config.runtime.serving.server import run
+from mlops_config.runtime.serving.limits import Limits
+from mlops_config.runtime.serving.loading import Loaded, load
+from mlops_config.runtime.serving.server import _app, run
 from tests.runtime.projects import Project, write_trips
-from tests.runtime.serving.scenes import ROW, package
+from tests.runtime.serving.scenes import ROW, asked, monitoring, package
 from tests.services.processes import free_port, until_listening
 
 BODY = json.dumps({"rows": [ROW]}).encode()
@@ -307,8 +312,28 @@ def test_an_alias_nobody_has_is_a_sentence(project: Project) -> None:
         def by_alias(self, _name: str, _alias: str) -> None:
             return None
 
-    from dataclasses import replace
-
     context = replace(context_of(project.folder), registry=Empty())  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"trip-fare-dev has no alias champion in sqlite:///models.db"):
         load(context)
+
+
+@pytest.mark.parametrize("transport", ["scrape", "textfile"])
+def test_the_jobs_series_are_scraped_here_where_the_configuration_says_so(
+    project: Project, transport: str
+) -> None:
+    settings = {"transport": transport, "labels": {"team": "fares", "group": "rides"}}
+    context, watched = context_of(project.folder), monitoring((("metrics",), settings))
+    context = replace(context, configs=replace(context.configs, monitoring=watched))
+    folder = destination(context.root).directory
+    application = _app(context, Loaded(package(), ModelReference(name="m", version=1), "here"), "", Limits())
+    # Written after the server has started, as a job does.
+    export([Sample(DRIFT_SHARE, 0.25)], watched, directory=folder, pushgateway_url=None, job="monitoring")
+    with asked(application) as found:
+        text = found.get("/metrics").body.decode()
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    assert families["mlops_serving_info"].samples[0].labels.items() >= identity_labels(watched).items()
+    if transport == "textfile":
+        assert "mlops_drift_share_fraction" not in families
+        return
+    [sample] = families["mlops_drift_share_fraction"].samples
+    assert (sample.value, sample.labels) == (0.25, identity_labels(watched))

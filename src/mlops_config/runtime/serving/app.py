@@ -3,8 +3,10 @@
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from mlops_config.alerting.labels import identity_labels
 from mlops_config.contract.models.by_kind import InferenceConfig, MonitoringConfig
 from mlops_config.contract.models.tables import TableSchema
 from mlops_config.errors import IntegrityError
@@ -15,16 +17,14 @@ from mlops_config.runtime.serving.description import Serving
 from mlops_config.runtime.serving.limits import Limits
 from mlops_config.runtime.serving.predictor import Predictor
 from mlops_config.runtime.serving.requests import Row
-from mlops_config.runtime.serving.telemetry import Telemetry, base_labels
-
-_DEFAULT_NAMESPACE = "mlops"
+from mlops_config.runtime.serving.telemetry import Telemetry
 
 
 def create_app(
     package: ModelPackage,
     *,
     inference: InferenceConfig,
-    monitoring: MonitoringConfig | None = None,
+    monitoring: MonitoringConfig,
     model_version: int,
     config_digest: str,
     job_id: str,
@@ -32,6 +32,7 @@ def create_app(
     url: str = "http://127.0.0.1:8080",
     limits: Limits | None = None,
     write: WriteTable | None = None,
+    jobs: Path | None = None,
 ) -> App:
     """The ASGI application that serves ``package``.
 
@@ -46,22 +47,22 @@ def create_app(
         url: Where the server is reached, for the example on its page.
         limits: What one caller may ask for.
         write: Writes captured rows; without it nothing is captured.
+        jobs: The folder with the jobs' text files; shown where ``metrics.transport`` is ``scrape``.
 
     Raises:
         IntegrityError: the model cannot predict its own example.
+        UsageError: a label of ``metrics.labels`` is one of our own.
     """
     limits = limits or Limits()
     example = _example(package)
     serving = _serving(package, inference, model_version, config_digest, job_id, commit)
-    metrics = monitoring.metrics if monitoring else None
     telemetry = Telemetry(
-        metrics.namespace if metrics else _DEFAULT_NAMESPACE,
-        base_labels(
-            serving.project, serving.model_name, serving.environment, metrics.labels if metrics else {}
-        ),
+        monitoring.metrics.namespace,
+        identity_labels(monitoring),
         latencies_ms=_latencies_ms(inference, monitoring),
         model_version=model_version,
         config_digest=config_digest,
+        jobs=jobs if monitoring.metrics.transport == "scrape" else None,
     )
     try:
         return App(
@@ -82,10 +83,9 @@ def create_app(
         ) from error
 
 
-def _latencies_ms(inference: InferenceConfig, monitoring: MonitoringConfig | None) -> list[float]:
+def _latencies_ms(inference: InferenceConfig, monitoring: MonitoringConfig) -> list[float]:
     """The latencies that are watched for: the objective, and what alerts have of their own."""
-    alerts = monitoring.alerts if monitoring else ()
-    own = [each.threshold or 0.0 for each in alerts if each.signal == "latency"]
+    own = [each.threshold or 0.0 for each in monitoring.alerts if each.signal == "latency"]
     return [inference.service_level.p95_latency_ms, *(each for each in own if each > 0)]
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_config.errors import INTERRUPTED_EXIT_CODE, MlopsConfigError, UsageError
 from mlops_config.ledger.entries import Draft, Event
 from mlops_config.runtime.context import JobContext
+from mlops_config.runtime.metrics.export import destination
 from mlops_config.runtime.serving.app import create_app
 from mlops_config.runtime.serving.asgi import App
 from mlops_config.runtime.serving.limits import Limits
@@ -138,6 +139,7 @@ def _app(context: JobContext, loaded: Loaded, url: str, limits: Limits) -> App:
         url=url,
         limits=limits,
         write=lambda table, uri: _write(context, table, uri),
+        jobs=destination(context.root).directory,
     )
 
 

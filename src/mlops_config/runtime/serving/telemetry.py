@@ -1,10 +1,12 @@
 """The server's own time series, as Prometheus scrapes them."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_config.alerting import series
-from mlops_config.alerting.series import BASE_LABELS, Series
+from mlops_config.alerting.series import Series
+from mlops_config.runtime.metrics.textfile import TextFiles
 
 if TYPE_CHECKING:
     from prometheus_client import Counter, Gauge, Histogram
@@ -19,6 +21,7 @@ class Telemetry:
     """Counts what is asked and answered, under ``namespace`` and with the labels of every series of ours.
 
     ``latencies_ms`` are the latencies that somebody watches for: the objective, and alerts' own thresholds.
+    ``jobs`` is the folder with the jobs' text files, where Prometheus is to find their series here too.
     """
 
     def __init__(
@@ -29,6 +32,7 @@ class Telemetry:
         latencies_ms: Sequence[float],
         model_version: int,
         config_digest: str,
+        jobs: Path | None = None,
     ) -> None:
         from prometheus_client import CollectorRegistry, disable_created_metrics
 
@@ -51,6 +55,8 @@ class Telemetry:
         self._gauge(series.SERVING_INFO).labels(
             **self._labels, model_version=str(model_version), config_digest=config_digest
         ).set(1)
+        if jobs is not None:
+            self._registry.register(TextFiles(jobs))
 
     def count(self, code: int, requests: int = 1) -> None:
         """Counts requests answered with this status."""
@@ -103,8 +109,3 @@ def buckets(thresholds_seconds: Sequence[float]) -> tuple[float, ...]:
     largest = max(thresholds_seconds)
     beyond = (bound for bound in (2 * largest, 4 * largest) if bound > doubled[-1])
     return tuple(sorted({*doubled, *thresholds_seconds, *beyond}))
-
-
-def base_labels(project: str, model: str, environment: str, labels: Mapping[str, str]) -> dict[str, str]:
-    """The labels of every series: ours, then ``metrics.labels`` of the monitoring file."""
-    return {**dict(zip(BASE_LABELS, (project, model, environment), strict=True)), **labels}
