@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICES = ROOT / "tests" / "services"
@@ -60,6 +61,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell that starts us in the background ignores it, and so would every process a test interrupts.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # How long an example takes says more about the machine's other work than about what is tested.
+    settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("steady")
     programs = str(ROOT / ".cache" / "bin")
     if programs not in os.environ.get("PATH", "").split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])
