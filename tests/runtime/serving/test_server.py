@@ -32,8 +32,10 @@ from mlops_config.runtime.serving import loading
 from mlops_config.runtime.serving.limits import Limits
 from mlops_config.runtime.serving.loading import Loaded, load
 from mlops_config.runtime.serving.server import _app, run
+from mlops_config.runtime.tracking.interface import Run
 from tests.runtime.projects import Project, write_trips
 from tests.runtime.serving.scenes import ROW, asked, monitoring, package
+from tests.runtime.training.registries import MemoryRegistry
 from tests.services.processes import free_port, until_listening
 
 BODY = json.dumps({"rows": [ROW]}).encode()
@@ -314,6 +316,20 @@ def test_an_alias_nobody_has_is_a_sentence(project: Project) -> None:
 
     context = replace(context_of(project.folder), registry=Empty())  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"trip-fare-dev has no alias champion in sqlite:///models.db"):
+        load(context)
+
+
+def test_a_model_that_another_environment_trained_is_not_served(project: Project, tmp_path: Path) -> None:
+    registry = MemoryRegistry(tmp_path / "registry")
+    for environment in ("dev", "prod"):
+        tags = {"mlops.environment": environment}
+        trained = Run(experiment="e", name="r", parameters={}, metrics={}, tags=tags)
+        registry.record(trained, package(), registered_model_name="trip-fare-dev")
+    context = replace(context_of(project.folder), registry=registry)
+    registry.set_alias("trip-fare-dev", "champion", 1)
+    assert load(context).model.version == 1
+    registry.set_alias("trip-fare-dev", "champion", 2)
+    with pytest.raises(IntegrityError, match="version 2 was trained in prod; dev does not serve it"):
         load(context)
 
 

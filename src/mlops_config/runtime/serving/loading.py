@@ -9,7 +9,9 @@ from pathlib import Path
 from mlops_config.errors import IntegrityError, ServiceError, UsageError, of_os_error
 from mlops_config.ledger.entries import ModelReference
 from mlops_config.runtime.context import JobContext
+from mlops_config.runtime.integrity import require_own_model
 from mlops_config.runtime.model.package import ModelPackage
+from mlops_config.runtime.model.storage import DESCRIPTION, MODEL, PROFILE, read_package
 
 PACKAGE_VARIABLE = "MLOPS_PACKAGE"
 """A package's folder or archive (``.tar.gz``), or a URI of either; the registry is not asked then."""
@@ -20,8 +22,7 @@ SAGEMAKER_MODEL = Path("/opt/ml/model")
 VERTEX_VARIABLE = "AIP_STORAGE_URI"
 """Where Vertex AI copied the model's folder to, ``gs://…``."""
 
-_DESCRIPTION = "package.json"
-_FILES = ("model.skops", "profile.json", _DESCRIPTION)
+_FILES = (MODEL, PROFILE, DESCRIPTION)
 _VERSION_TAG = "mlops.model_version"
 _LARGEST_BYTES = 16 * 1024**3
 
@@ -41,7 +42,7 @@ def load(context: JobContext, package: str | None = None, version: int | None = 
 
     Raises:
         UsageError: there is no such package or version, or the package's version is not known.
-        IntegrityError: a file is not what the package says.
+        IntegrityError: a file is not what the package says, or another environment trained the version.
         ServiceError: the registry or the store stays away.
     """
     named = package or _named(os.environ)
@@ -49,7 +50,6 @@ def load(context: JobContext, package: str | None = None, version: int | None = 
         return _from_registry(context)
     folder = _folder(named, context)
     from mlops_config.runtime.model.estimators import trusted_types
-    from mlops_config.runtime.model.storage import read_package
 
     loaded = read_package(folder, trusted=trusted_types())
     number = version or _version(loaded.tags)
@@ -66,7 +66,7 @@ def _named(variables: Mapping[str, str]) -> str | None:
         return variables[PACKAGE_VARIABLE]
     if variables.get(VERTEX_VARIABLE):
         return variables[VERTEX_VARIABLE]
-    return str(SAGEMAKER_MODEL) if (SAGEMAKER_MODEL / _DESCRIPTION).is_file() else None
+    return str(SAGEMAKER_MODEL) if (SAGEMAKER_MODEL / DESCRIPTION).is_file() else None
 
 
 def _version(tags: Mapping[str, str]) -> int:
@@ -95,6 +95,7 @@ def _from_registry(context: JobContext) -> Loaded:
             f"{name} has no {said} in {registry.uri}",
             hint="train a model and promote it, or name a version that exists",
         )
+    require_own_model(found, context)
     package = registry.fetch(found, context.scratch / "models" / f"{name}-{found.version}")
     model = ModelReference(name=name, version=found.version, run_id=found.run_id)
     return Loaded(package, model, f"{name} version {found.version} ({said})")
