@@ -27,7 +27,7 @@ def frame(rows: int, seed: int) -> Any:
         columns[f"x{number}"] = random.lognormal(0, 0.5, rows) if number % 2 else random.normal(0, 1, rows)
     for number in range(WHOLE):
         columns[f"n{number}"] = random.poisson(4, rows)
-    zones = np.array([f"zone {number:02}" for number in range(20)])
+    zones = pd.Index([f"zone {number:02}" for number in range(20)])
     for number in range(TEXTS):
         columns[f"s{number}"] = pd.Categorical.from_codes(random.integers(0, 20, rows), zones).astype(str)
     return pd.DataFrame(columns)

@@ -7,6 +7,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import drift
+import profiles
 import reader
 import rerun
 import serving
@@ -31,7 +33,7 @@ def machine() -> str:
     commit = subprocess.run(
         ["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.strip()
-    packages = ", ".join(f"{name} {version(name)}" for name in ("pydantic", "pyyaml"))
+    packages = ", ".join(f"{name} {version(name)}" for name in ("pydantic", "pyyaml", "duckdb", "ibis-framework", "scipy"))
     python = f"{platform.python_implementation()} {platform.python_version()}"
     return (
         f"- {processor()}, {os.cpu_count()} cores\n"
@@ -44,7 +46,7 @@ def machine() -> str:
 def main() -> None:
     """Measures and writes the page."""
     sections = []
-    for benchmark in (validate_startup, reader, rerun, serving):
+    for benchmark in (validate_startup, reader, rerun, serving, profiles, drift):
         print(f"bench: {benchmark.__name__}", file=sys.stderr, flush=True)
         sections.append(benchmark.measure())
     intro = (

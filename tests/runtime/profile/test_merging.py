@@ -14,7 +14,7 @@ from tests.runtime.profile.tables import tables, training, trips
 REFERENCE = reference_profile(trips(3_000), training())
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(tables(), tables())
 def test_two_tables_profiles_merge_into_that_of_both(one: pa.Table, other: pa.Table) -> None:
     both = profile(pa.concat_tables([one, other]), REFERENCE)
