@@ -360,3 +360,29 @@ def test_a_full_disk_leaves_what_was_there_and_is_said(tmp_path: Path, format: s
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert [path.name for path in tmp_path.iterdir()] == [f"a.{format}"]
     assert opened(uri, format).fingerprint == before
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl"])
+def test_columns_that_no_row_has_are_absent(tmp_path: Path, format: str) -> None:  # noqa: A002
+    rows = trips(4).drop(columns=["trip_id", "pickup_time", "fare_eur"])
+    write_table(to_table(rows), f"file://{tmp_path}/a.{format}", format, tmp_path)
+    dataset = opened(f"file://{tmp_path}/a.{format}", format)
+    assert not {"trip_id", "pickup_time", "fare_eur"}.intersection(dataset.columns)
+    checked = check(dataset.frame(), TRIPS, with_target=False)
+    assert (len(checked.rows), dict(checked.counts)) == (4, {})
+    with pytest.raises(DataError, match="the data lacks trip_id, pickup_time, fare_eur"):
+        check(dataset.frame(), TRIPS, with_target=True)
+
+
+def test_a_key_without_any_value_is_a_column(tmp_path: Path) -> None:
+    frame = read(tmp_path, "a.jsonl", '{"zip": null, "n" :1}\n{"n": 2}\n')
+    assert list(frame.columns) == ["zip", "n"]
+    assert frame["zip"].isna().all()
+
+
+def test_of_several_files_one_may_lack_a_column(tmp_path: Path) -> None:
+    write_table(table(3), f"file://{tmp_path}/a.jsonl", "jsonl", tmp_path)
+    without = trips(2).drop(columns="pickup_time")
+    write_table(to_table(without), f"file://{tmp_path}/b.jsonl", "jsonl", tmp_path)
+    checked = check(opened(f"file://{tmp_path}/", "jsonl").frame(), TRIPS, with_target=True)
+    assert (len(checked.rows), dict(checked.counts)) == (3, {"missing:pickup_time": 2})

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,7 @@ def read_csv(
 
 
 def read_jsonl(filesystem: "fs.FileSystem", path: str, types: Mapping[str, "pa.DataType"]) -> "pa.Table":
-    """One JSON Lines file as a table.
+    """One JSON Lines file as a table. A column that no row has is absent, though ``types`` knows it.
 
     Raises:
         pyarrow.ArrowInvalid: a value is not of its type, or a line is not a JSON object.
@@ -107,7 +108,17 @@ def read_jsonl(filesystem: "fs.FileSystem", path: str, types: Mapping[str, "pa.D
     options = arrow_json.ParseOptions(
         explicit_schema=pa.schema(list(types.items())), unexpected_field_behavior="infer"
     )
-    return arrow_json.read_json(io.BytesIO(data), parse_options=options)
+    table = arrow_json.read_json(io.BytesIO(data), parse_options=options)
+    absent = [
+        name for name in types if table[name].null_count == table.num_rows and not _is_written(name, data)
+    ]
+    # A table without columns has no rows either.
+    return table.drop_columns(absent) if len(absent) < table.num_columns else table
+
+
+def _is_written(name: str, data: bytes) -> bool:
+    """Whether a row has the key, be its value ``null``."""
+    return re.search(rb"%b\s*:" % re.escape(json.dumps(name).encode()), data) is not None
 
 
 def read_jsonl_values(filesystem: "fs.FileSystem", path: str, *, shown: str) -> "pandas.DataFrame":
