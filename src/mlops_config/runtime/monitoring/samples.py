@@ -31,7 +31,8 @@ def samples(newest: MonitoringReport, labelled: MonitoringReport | None) -> tupl
 def _samples(newest: MonitoringReport, labelled: MonitoringReport | None) -> Iterator[Sample]:
     yield Sample(WINDOW_ROWS, float(newest.rows))
     yield Sample(WINDOW_END, newest.window_end.timestamp())
-    for each in sorted(newest.drift, key=severity, reverse=True):
+    # In the schema's order: of more features than have series the same ones have them in every window.
+    for each in newest.drift:
         value = compared_value(each)
         if value is not None and each.drifted is not None:
             yield Sample(FEATURE_DRIFT, value, {"feature": each.name, "method": each.method})
