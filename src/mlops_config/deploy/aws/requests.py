@@ -89,25 +89,17 @@ def model(deployment: Deployment, role: str) -> dict[str, Any]:
 
 
 def configuration(deployment: Deployment) -> dict[str, Any]:
-    """``CreateEndpointConfig`` of the revision."""
+    """``CreateEndpointConfig`` of the revision.
+
+    It has no ``DataCaptureConfig``: the server writes ``data_capture`` itself, on every target with the same
+    columns, and whoever read both would count each request twice.
+    """
     endpoint = endpoint_of(deployment)
-    request = _configuration(deployment, resource_name(deployment), endpoint.initial_instance_count)
-    capture = deployment.inference.data_capture
-    if capture is not None and capture.enabled:
-        modes = ("Input", "Output") if capture.include_output else ("Input",)
-        request["DataCaptureConfig"] = {
-            "EnableCapture": True,
-            "InitialSamplingPercentage": capture.sampling_percent,
-            # A folder of its own: the server's captures lie beside it, by date.
-            "DestinationS3Uri": f"{capture.destination_uri.rstrip('/')}/sagemaker",
-            "CaptureOptions": [{"CaptureMode": mode} for mode in modes],
-            "CaptureContentTypeHeader": {"JsonContentTypes": ["application/json"]},
-        }
-    return request
+    return _configuration(deployment, resource_name(deployment), endpoint.initial_instance_count)
 
 
 def smoke_configuration(deployment: Deployment) -> dict[str, Any]:
-    """``CreateEndpointConfig`` of the endpoint that is only asked: one machine, and nothing captured."""
+    """``CreateEndpointConfig`` of the endpoint that is only asked: one machine."""
     return _configuration(deployment, smoke_name(deployment), 1)
 
 
@@ -150,7 +142,8 @@ def update(deployment: Deployment) -> dict[str, Any]:
         "DeploymentConfig": config,
     }
     if part.autoscaling is not None:
-        # A fleet that has grown is not shrunk to what it began with; what is captured is the new file's.
+        # A fleet that has grown is not shrunk to what it began with; a capture that SageMaker made of the
+        # revision before ends with it.
         request["RetainAllVariantProperties"] = True
         request["ExcludeRetainedVariantProperties"] = [
             {"VariantPropertyType": "DesiredWeight"},
