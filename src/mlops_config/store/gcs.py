@@ -11,11 +11,12 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from mlops_config.errors import IntegrityError, ServiceError, UsageError
+from mlops_config.google_login import log_in
 from mlops_config.retrying import Retries, TemporaryError
 from mlops_config.store.objects import OBJECT_LIMIT_BYTES, ObjectStore, StoredObject
 
@@ -30,7 +31,6 @@ EMULATOR_VARIABLE = "STORAGE_EMULATOR_HOST"
 """Where it is set, requests go there and carry no credentials, as with Google's own clients."""
 EXTRA_HINT = "run: pip install 'mlops-config-action[gcs]'"
 SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
-TOKEN_SECONDS = 60
 
 # https://cloud.google.com/storage/docs/buckets#naming
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
@@ -240,48 +240,18 @@ def _open_service() -> _Service:
         UsageError: google-auth or google-crc32c is not installed.
         ServiceError: there are no credentials.
     """
-    try:
-        import google.auth
-        import google.auth.exceptions
-        import google.auth.transport.requests
-        import google_crc32c  # noqa: F401 - tells early that it is missing
-    except ImportError as error:
+    if find_spec("google_crc32c") is None:
         raise UsageError(
-            "stores in Google Cloud Storage need google-cloud-storage, and it is not installed",
-            hint=EXTRA_HINT,
-        ) from error
+            "stores in Google Cloud Storage need google-crc32c, and it is not installed", hint=EXTRA_HINT
+        )
     from mlops_config.http import HttpClient
 
     emulator = os.environ.get(EMULATOR_VARIABLE)
     if emulator:
         endpoint = emulator if "://" in emulator else f"http://{emulator}"
         return _Service(HttpClient(), endpoint.rstrip("/"), lambda _method, _url: {})
-    try:
-        credentials, _ = google.auth.default(scopes=[SCOPE])
-    except google.auth.exceptions.GoogleAuthError as error:
-        raise ServiceError(
-            f"opening Google Cloud Storage failed: {error}",
-            hint="give credentials: gcloud auth application-default login, GOOGLE_APPLICATION_CREDENTIALS,"
-            " or a service account of the machine (in GitHub Actions: google-github-actions/auth before this"
-            " step)",
-        ) from error
-    transport = partial(google.auth.transport.requests.Request(), timeout=TOKEN_SECONDS)
-
-    def authorize(method: str, url: str) -> dict[str, str]:
-        headers: dict[str, str] = {}
-        try:
-            credentials.before_request(transport, method, url, headers)  # type: ignore[no-untyped-call]
-        except google.auth.exceptions.GoogleAuthError as error:
-            if error.retryable or isinstance(error, google.auth.exceptions.TransportError):
-                raise TemporaryError(f"Google gave no access token: {error}") from error
-            raise ServiceError(
-                f"Google gave no access token: {error}",
-                hint="get new credentials: gcloud auth application-default login, or mend the file that"
-                " GOOGLE_APPLICATION_CREDENTIALS names",
-            ) from error
-        return headers
-
-    return _Service(HttpClient(), f"https://storage.{credentials.universe_domain}", authorize)
+    login = log_in(SCOPE, "Google Cloud Storage", extra="gcs")
+    return _Service(HttpClient(), f"https://storage.{login.universe_domain}", login.authorize)
 
 
 def _multipart(metadata: dict[str, str], content_type: str, data: bytes) -> tuple[dict[str, str], bytes]:

@@ -5,36 +5,27 @@ tests check every request and answer against that client's message types.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlops_config.deploy.interface import DeployFailedError
 from mlops_config.deploy.rollout import Pace
-from mlops_config.errors import ServiceError, UsageError
-from mlops_config.retrying import Retries, TemporaryError
+from mlops_config.errors import ServiceError
+from mlops_config.google_login import NEW_CREDENTIALS, Authorize, log_in
+from mlops_config.retrying import Retries
 
 if TYPE_CHECKING:
     import requests
 
     from mlops_config.http import HttpClient
 
-Authorize = Callable[[str, str], dict[str, str]]
-"""The headers that prove who asks, for a method and URL."""
 Json = Mapping[str, Any]
 
-EXTRA_HINT = "run: pip install 'mlops-config-action[gcp]'"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-TOKEN_SECONDS = 60
 
 _POLL_SECONDS = 10.0
 _OPERATION_SECONDS = 7200.0
 _UNAUTHORIZED, _FORBIDDEN, _MISSING, _CONFLICT, _QUOTA = 401, 403, 404, 409, 429
-_NEW_CREDENTIALS = "get new credentials: gcloud auth application-default login"
-_GIVE_CREDENTIALS = (
-    "give credentials: gcloud auth application-default login, GOOGLE_APPLICATION_CREDENTIALS, or a service"
-    " account of the machine (in GitHub Actions: google-github-actions/auth before this step)"
-)
 
 
 class VertexApi:
@@ -154,7 +145,7 @@ class VertexApi:
         if self._http is None:
             self._http = HttpClient(retries=self._retries)
         if self._authorize is None:
-            self._authorize = _google()
+            self._authorize = log_in(SCOPE, "Vertex AI", extra="gcp").authorize
         http, authorize, url = self._http, self._authorize, f"{self._address}/{name}"
         given = {key: value for key, value in query.items() if value}
 
@@ -190,7 +181,7 @@ def _hint(status: int, said: str, reason: str) -> str | None:
     if "quota" in said.lower():
         return "ask for more under IAM & Admin > Quotas, or use fewer or smaller machines"
     if status == _UNAUTHORIZED:
-        return _NEW_CREDENTIALS
+        return NEW_CREDENTIALS
     if status == _FORBIDDEN:
         return (
             "give the identity in use roles/aiplatform.user, and roles/iam.serviceAccountUser on the"
@@ -209,37 +200,3 @@ def _said(response: "requests.Response") -> tuple[str, str]:
         return str(error["message"]), next((each for each in details if each), "")
     except (ValueError, KeyError, TypeError, AttributeError):
         return (answer_excerpt(response) or response.reason or "").strip(" ()"), ""
-
-
-def _google() -> Authorize:
-    """Access tokens of the application default credentials.
-
-    Raises:
-        UsageError: google-auth is not installed.
-        ServiceError: there are no credentials.
-    """
-    try:
-        import google.auth
-        import google.auth.exceptions
-        import google.auth.transport.requests
-    except ImportError as error:
-        raise UsageError(
-            "deploying to gcp needs google-auth, and it is not installed", hint=EXTRA_HINT
-        ) from error
-    try:
-        credentials, _ = google.auth.default(scopes=[SCOPE])
-    except google.auth.exceptions.GoogleAuthError as error:
-        raise ServiceError(f"opening Vertex AI failed: {error}", hint=_GIVE_CREDENTIALS) from error
-    transport = partial(google.auth.transport.requests.Request(), timeout=TOKEN_SECONDS)
-
-    def authorize(method: str, url: str) -> dict[str, str]:
-        headers: dict[str, str] = {}
-        try:
-            credentials.before_request(transport, method, url, headers)  # type: ignore[no-untyped-call]
-        except google.auth.exceptions.GoogleAuthError as error:
-            if error.retryable or isinstance(error, google.auth.exceptions.TransportError):
-                raise TemporaryError(f"Google gave no access token: {error}") from error
-            raise ServiceError(f"Google gave no access token: {error}", hint=_NEW_CREDENTIALS) from error
-        return headers
-
-    return authorize
