@@ -15,7 +15,7 @@ from mlops_config.kinds import Kind
 from mlops_config.ledger.entries import Event
 from mlops_config.runtime.context import JobContext
 from mlops_config.runtime.data.problems import DataError
-from mlops_config.runtime.model.storage import MODEL
+from mlops_config.runtime.model.storage import MODEL, package_digest
 from mlops_config.runtime.training import job
 from mlops_config.runtime.training.job import GateRefusedError, run
 from mlops_config.runtime.training.limits import TimeLimitError
@@ -74,7 +74,7 @@ def test_the_package_predicts_and_holds_the_reference(
     predictions = package.profile.column("fare_eur")
     assert predictions is not None
     assert predictions.rows == 400, "predictions are those of rows the model did not learn from"
-    assert package.tags == registry.recorded[0][0].tags
+    assert {**package.tags, "mlops.job_id": context.job_id} == registry.recorded[0][0].tags
 
 
 def test_the_ledger_tells_of_the_model_and_the_newest_row(project: Project, context_of: Opener) -> None:
@@ -92,15 +92,19 @@ def test_the_ledger_tells_of_the_model_and_the_newest_row(project: Project, cont
     assert entry.metrics == outcome.metrics
 
 
-def test_two_runs_give_the_same_metrics_and_the_same_bytes(
+def test_two_runs_give_the_same_metrics_and_the_same_package(
     project: Project, context_of: Opener, registry: MemoryRegistry
 ) -> None:
+    """So the registry, which knows packages by their digest, keeps one version of both."""
     first, second = run(context_of(project)), run(context_of(project))
     assert first.metrics == second.metrics
     stored = [(registry.folder / number / MODEL).read_bytes() for number in ("1", "2")]
     assert stored[0] == stored[1]
     profiles = [(registry.folder / number / "profile.json").read_bytes() for number in ("1", "2")]
     assert profiles[0] == profiles[1]
+    assert package_digest(registry.folder / "1") == package_digest(registry.folder / "2")
+    job_ids = {about.tags["mlops.job_id"] for about, _ in registry.recorded}
+    assert len(job_ids) == 2
 
 
 def test_a_model_that_misses_a_threshold_is_refused_with_its_numbers(
@@ -109,7 +113,7 @@ def test_a_model_that_misses_a_threshold_is_refused_with_its_numbers(
     project.edit(Kind.TRAINING, "max_iter: 20 ", "max_iter: 1 ")
     context = context_of(project)
     with pytest.raises(
-        GateRefusedError, match=r"refused: rmse is \d.*; at most 5 is needed; r2 is"
+        GateRefusedError, match=r"refused: rmse is \d.*, at most 5 is needed; r2 is"
     ) as caught:
         run(context)
     assert caught.value.exit_code == 1

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 EXAMPLE_ROWS = 5
 FINGERPRINT_TAG = "mlops.data_fingerprint"
+JOB_TAG = "mlops.job_id"
+"""On the run, and on the version that it made."""
 _PLAIN = (str, int, float, bool)
 _MOST_FILES = 1000
 """Data files named in a run's documents; a data set of more is told by its fingerprint."""
@@ -59,9 +61,13 @@ def package_of(
 
 
 def tags_of(context: JobContext, training: TrainingConfig, fingerprint: str) -> dict[str, str]:
-    """Tags of run and version: the file's own, ours over them, and which data it was."""
+    """Tags of the package: the file's own, ours over them, and which data it was.
+
+    None of them is of this run alone, so that the same training again makes the same package, which the
+    registry then knows already.
+    """
     version = training.data.source.version
-    ours = {**context.tags(), FINGERPRINT_TAG: fingerprint, "mlops.job_id": context.job_id}
+    ours = {**context.tags(), FINGERPRINT_TAG: fingerprint}
     return {**training.tracking.tags, **ours, **({"mlops.data_version": version} if version else {})}
 
 
@@ -95,7 +101,7 @@ def run_of(
         name=f"{context.bundle.model_name}-{context.job_id}",
         parameters=parameters,
         metrics={name: value for name, value in metrics.items() if value == value},
-        tags=tags_of(context, training, fingerprint),
+        tags={**tags_of(context, training, fingerprint), JOB_TAG: context.job_id},
         documents={**configuration_documents(context), **documents},
     )
 
