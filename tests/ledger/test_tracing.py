@@ -147,6 +147,27 @@ def test_a_champion_is_what_something_came_of_and_not_where_it_comes_from() -> N
     assert six not in GRAPH.trace("fare-amount-prod:7").upstream
 
 
+def test_a_retrained_model_leads_to_its_retraining_and_the_data_of_that() -> None:
+    store = MemoryStore()
+    ledger = Ledger(store, PROJECT, MODEL, "prod")
+    old, new = (ModelReference(name="fare-amount-prod", version=version) for version in (7, 8))
+    moment = LIFE.entries["trained"].time
+    for event, more in (
+        (Event.RETRAIN_ENDED, {"model": new, "champion": old, "data_fingerprint": DATA}),
+        (Event.SCORED, {"model": new, "job_id": FIRST_BATCH}),
+    ):
+        ledger.append(Draft(event=event, time=moment, **more))
+    ended, scored = (Key(NodeKind.ENTRY, f"{MODEL}/prod/{number}") for number in (1, 2))
+    eight = Key(NodeKind.MODEL, "fare-amount-prod:8")
+    up = Graph(read_history(store, NAMES)).trace(f"{FIRST_BATCH}-1").upstream
+    assert up == {
+        scored: (eight,),
+        eight: (ended,),
+        ended: (Key(NodeKind.DATA, DATA),),
+        Key(NodeKind.DATA, DATA): (),
+    }
+
+
 def test_a_job_without_a_release_leads_to_its_configuration_and_commit() -> None:
     store = MemoryStore()
     subject = {"config_digest": "sha256:" + "c" * 64, "commit": "d" * 40}

@@ -28,7 +28,7 @@ _PREDICTION = re.compile(r"([0-9a-f]{16})-\d+")
 _JOB = re.compile(r"[0-9a-f]{16}")
 _MODEL = re.compile(r"(?:models:/)?(?P<name>.+)[:/](?P<version>\d+)")
 _TAG = re.compile(r"(?:refs/tags/)?(?:release/)?v?(?P<version>.+)")
-_MODEL_MADE_BY = Event.TRAINED
+_MODEL_MADE_BY = (Event.TRAINED, Event.RETRAIN_ENDED)
 _SHOWN = 10
 
 
@@ -140,7 +140,7 @@ class Graph:
             self._models.setdefault(model_name(model), model)
         if entry.model:
             model_node = Key(NodeKind.MODEL, model_name(entry.model))
-            if entry.event is _MODEL_MADE_BY:
+            if entry.event in _MODEL_MADE_BY and entry.outcome == "succeeded":
                 self._link(node, model_node)
             else:
                 self._link(model_node, node)
