@@ -136,6 +136,13 @@ def test_somebody_who_asks_is_still_held_by_the_guards() -> None:
     assert codes(decide([], entries, held, MONITORING, NOW, asked).held) == ["cooldown"]
 
 
+def test_without_a_trigger_the_reason_is_that_and_not_the_guards() -> None:
+    entries = ledger(started(NOW - HOUR), ended(NOW - HOUR))
+    decision = decide([], entries, retrain_config(guards={"cooldown": DAY}), MONITORING, NOW)
+    assert codes(decision.held) == ["cooldown"]
+    assert codes(decision.reasons) == ["drift", "manual"]
+
+
 def test_the_cooldown_ends_exactly_when_it_says() -> None:
     entries = (started(NOW - DAY), ended(NOW - DAY + HOUR))
     assert codes(on_drift(*entries, cooldown=DAY + timedelta(seconds=1)).held) == ["cooldown"]

@@ -76,7 +76,7 @@ def _judge_metric(
         better = METRICS[name].greater_is_better
         reached = value >= wanted.threshold if better else value <= wanted.threshold
         limit = f"at {'least' if better else 'most'} {_shown(wanted.threshold)}"
-        yield GateResult(f"{name}.threshold", reached, f"{where}{name} is {_shown(value)}; {limit} is needed")
+        yield GateResult(f"{name}.threshold", reached, f"{where}{name} is {_shown(value)}, {limit} is needed")
     changes = {
         "min_absolute_change": wanted.min_absolute_change,
         "min_relative_change": wanted.min_relative_change,
@@ -102,7 +102,7 @@ def _judge_change(
         shown, needed = f"{gain:.2%}", f"{least:.2%}"
     else:
         shown, needed = _shown(gain), _shown(least)
-    text = f"{where}{name} gains {shown} on the champion's {_shown(theirs)}; {needed} is needed"
+    text = f"{where}{name} gains {shown} on the champion's {_shown(theirs)}, {needed} is needed"
     return GateResult(code, gain >= least, text)
 
 

@@ -6,7 +6,7 @@ answer, and an event that got lost, doubled or merged changes nothing.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from mlops_config.contract.models.monitoring import MonitoringConfig
 from mlops_config.contract.models.retrain import (
@@ -50,7 +50,7 @@ class Decision:
     @property
     def reasons(self) -> tuple[Reason, ...]:
         """What decided it: the triggers that fired, then the guards; without any trigger, the quiet ones."""
-        return (*self.triggered, *self.held) or self.quiet
+        return (*self.triggered, *self.held) if self.triggered else self.quiet
 
     @property
     def summary(self) -> str:
@@ -198,20 +198,20 @@ def _schedule(trigger: ScheduleTrigger, past: History, now: datetime) -> tuple[R
 def _new_data(trigger: NewDataTrigger, facts: Facts) -> tuple[Reason, bool]:
     if facts.new_rows is None:
         return Reason(code="new_data", text="how many rows are new could not be counted"), False
-    text = f"{facts.new_rows} rows are new; {trigger.min_rows} are needed"
+    text = f"{facts.new_rows} rows are new, {trigger.min_rows} are needed"
     return Reason(code="new_data", text=text), facts.new_rows >= trigger.min_rows
 
 
 def _held(guards: Guards, past: History, now: datetime, facts: Facts) -> Iterator[Reason]:
     if past.running_since is not None:
-        text = f"another retraining runs since {past.running_since.isoformat()}"
+        text = f"another retraining runs since {_shown(past.running_since)}"
         yield Reason(code="max_concurrent", text=text)
     if past.last_started is not None and now < past.last_started + guards.cooldown:
         until = past.last_started + guards.cooldown
         yield Reason(
             code="cooldown",
-            text=f"the last one started at {past.last_started.isoformat()};"
-            f" the cooldown ends at {until.isoformat()}",
+            text=f"the last one started at {_shown(past.last_started)},"
+            f" and the cooldown ends at {_shown(until)}",
         )
     recent = [each for each in past.started if each > now - guards.max_retrains.per]
     if len(recent) >= guards.max_retrains.count:
@@ -219,7 +219,7 @@ def _held(guards: Guards, past: History, now: datetime, facts: Facts) -> Iterato
         yield Reason(
             code="max_retrains",
             text=f"{len(recent)} retrainings of {guards.max_retrains.count} are"
-            f" used up; the next may start at {free.isoformat()}",
+            f" used up, and the next may start at {_shown(free)}",
         )
     yield from _frozen(guards, now)
     yield from _too_few_rows(guards, facts)
@@ -232,11 +232,15 @@ def _held(guards: Guards, past: History, now: datetime, facts: Facts) -> Iterato
         )
 
 
+def _shown(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def _frozen(guards: Guards, now: datetime) -> Iterator[Reason]:
     for window in guards.freeze_windows:
         if window.start <= now < window.end:
             why = f": {window.reason}" if window.reason else ""
-            yield Reason(code="freeze_window", text=f"frozen until {window.end.isoformat()}{why}")
+            yield Reason(code="freeze_window", text=f"frozen until {_shown(window.end)}{why}")
 
 
 def _too_few_rows(guards: Guards, facts: Facts) -> Iterator[Reason]:
@@ -245,7 +249,7 @@ def _too_few_rows(guards: Guards, facts: Facts) -> Iterator[Reason]:
     if facts.new_rows is None:
         yield Reason(code="min_new_rows", text="how many rows are new could not be counted")
     elif facts.new_rows < guards.min_new_rows:
-        text = f"{facts.new_rows} rows are new; {guards.min_new_rows} are needed"
+        text = f"{facts.new_rows} rows are new, {guards.min_new_rows} are needed"
         yield Reason(code="min_new_rows", text=text)
 
 
@@ -263,5 +267,5 @@ def _over_budget(guards: Guards, past: History, facts: Facts) -> Iterator[Reason
         yield Reason(
             code="budget",
             text=f"{past.spent_usd_this_month:.2f} USD are spent this month and one"
-            f" costs about {facts.estimated_cost_usd:.2f}; the budget is {budget:.2f}",
+            f" costs about {facts.estimated_cost_usd:.2f}, and the budget is {budget:.2f}",
         )
