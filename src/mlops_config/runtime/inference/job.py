@@ -101,7 +101,7 @@ def run(
             settings.input_uri, settings.format, context.root, schema=loaded.package.schema
         )
         job_id = batch_id(context.config_digest, loaded.model.version, dataset.fingerprint)
-        stage.done(f"{len(dataset.files)} files, {dataset.fingerprint}")
+        stage.done(f"{len(dataset.files)} file{'s' * (len(dataset.files) != 1)}, {dataset.fingerprint}")
     folder = f"{settings.output_uri.rstrip('/')}/run={job_id}"
     found = read_note(f"{folder}/{SUCCESS}", context.root)
     if found is not None:
@@ -116,7 +116,7 @@ def run(
             scored.append(one)
             stage.progress(f"{len(scored)} of {len(units)} parts")
         outcome = _completed(context, settings, loaded, dataset, batch, scored)
-        stage.done(outcome.summary)
+        stage.done(f"{outcome.predicted:,} of {outcome.rows:,} rows")
     _record(context, loaded, outcome)
     return outcome
 

@@ -129,7 +129,7 @@ def run(
         with context.console.stage("monitor") as log:
             log.progress(each.id)
             outcome = _one(each, context, reports, entries, versions, engine)
-            log.done(outcome.sentence())
+            log.done(f"{outcome.rows:,} rows, report {outcome.uri}")
         outcomes.append(outcome)
     _export(context, reports)
     note = None

@@ -119,7 +119,7 @@ def _decided(
             facts,
             longest_run=longest(context),
         )
-        log.done(decision.summary)
+        log.done("retrain" if decision.retrain else "no retraining")
     return decision
 
 

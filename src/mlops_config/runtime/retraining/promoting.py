@@ -30,6 +30,8 @@ class Promotion:
         """One line for people."""
         before = f", in place of version {self.replaced.version}" if self.replaced else ""
         where = f"; {self.endpoint.endpoint} serves it" if self.endpoint else ""
+        if self.endpoint and self.endpoint.url:
+            where += f" at {self.endpoint.url}"
         return f"{self.champion.name} version {self.champion.version} is the champion{before}{where}"
 
     def document(self) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def train_challenger(
         champion = context.registry.by_alias(name, promotion.alias_to)
         with context.console.stage("contest") as log:
             judged = contest(context, training, fitted, rows.holdout, champion)
-            log.done(f"{judged.summary} ({len(rows.holdout)} rows)")
+            log.done(f"{'accepted' if judged.accepted else 'refused'} on {len(rows.holdout)} rows")
         documents = {
             "evaluation.json": evaluation_document(
                 judged.challenger, judged.results, fitted, judged.champion
