@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -56,6 +55,6 @@ def repository(tmp_path: Path) -> Repository:
 
 
 @pytest.fixture
-def command(repository: Repository) -> Iterator[Command]:
+def command(repository: Repository) -> Command:
     """The command, run at the repository's root."""
     return Command(repository.folder)
