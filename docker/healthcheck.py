@@ -23,9 +23,14 @@ def main() -> int:
 
 
 def _port(words: list[bytes]) -> str:
-    if b"--port" in words[:-1]:
-        return words[words.index(b"--port") + 1].decode()
-    return os.environ.get("AIP_HTTP_PORT", "8080")
+    """The last port that the command line names, as the server itself reads it."""
+    said = os.environ.get("AIP_HTTP_PORT") or "8080"
+    for option, value in zip(words, [*words[1:], b""], strict=True):
+        if option == b"--port":
+            said = value.decode()
+        elif option.startswith(b"--port="):
+            said = option.removeprefix(b"--port=").decode()
+    return said
 
 
 if __name__ == "__main__":

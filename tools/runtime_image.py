@@ -60,11 +60,13 @@ def make_context(context: Path) -> None:
     context.mkdir(parents=True)
     house = wheelhouse()
     shutil.copytree(house, context / "wheelhouse", copy_function=_link_or_copy)
-    wheel = own_wheel(context / "wheelhouse")
+    (context / "wheelhouse" / "requirements.txt").write_bytes(LOCK.read_bytes())
+    (context / "own").mkdir()
+    wheel = own_wheel(context / "own")
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     name, version = wheel.name.split("-")[:2]
     own = f"{name.replace('_', '-')}=={version} --hash=sha256:{digest}\n"
-    (context / "requirements.txt").write_text(LOCK.read_text() + own)
+    (context / "own" / "requirements.txt").write_text(own)
     (context / "app" / "bin").mkdir(parents=True)
     for name in ENTRY_POINTS:
         shutil.copy(ROOT / "docker" / name, context / "app" / name)
