@@ -37,7 +37,8 @@ def measure(draws: int = drift_draws.NULL_DRAWS) -> str:
         f"{drift_draws.WINDOW_ROWS:,}, the default of `min_samples`; every method at its default threshold "
         "and without correction, since one column is one test. Evidently chooses its method itself by "
         "its defaults (Wasserstein and Jensen-Shannon for references this large, both at 0.1), and judges "
-        "the same draws.\n",
+        f"the same draws. Of {draws:,} draws at a level of 0.05, 81 to 120 (0.0405 to 0.0600) alarm in 19 of "
+        "20 such tables.\n",
         f"### Without drift: share of {draws:,} draws that alarm\n",
         "| values | method | nominal | ours | Evidently's default |",
         "| --- | --- | ---: | ---: | ---: |",

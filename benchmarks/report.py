@@ -33,7 +33,8 @@ def machine() -> str:
     commit = subprocess.run(
         ["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.strip()
-    packages = ", ".join(f"{name} {version(name)}" for name in ("pydantic", "pyyaml", "duckdb", "ibis-framework", "scipy"))
+    measured = ("pydantic", "pyyaml", "duckdb", "ibis-framework", "scipy")
+    packages = ", ".join(f"{name} {version(name)}" for name in measured)
     python = f"{platform.python_implementation()} {platform.python_version()}"
     return (
         f"- {processor()}, {os.cpu_count()} cores\n"
