@@ -12,6 +12,7 @@ from mlops_config.console import TerminalConsole
 from mlops_config.contract.validation import validate
 from mlops_config.errors import FindingsError, IntegrityError, UsageError
 from mlops_config.kinds import Kind
+from mlops_config.ledger.entries import Draft, Event
 from mlops_config.pipeline import bundle_of
 from mlops_config.runtime.context import JobContext
 from mlops_config.runtime.opening import Request, open_context
@@ -221,3 +222,13 @@ def test_every_run_has_an_id_of_its_own_and_a_time_that_can_be_given(repository:
     assert one.now == moment
     assert one.job_id != other.job_id
     assert len(one.job_id) == 16
+
+
+def test_in_an_image_the_ledger_is_the_bundles_own(
+    baked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLOPS_CONFIG_DIR", str(baked))
+    context = opened(tmp_path)
+    context.ledger.append(Draft(event=Event.RESET, time=context.now))
+    assert main(["log", "-C", str(tmp_path)]) == 0
+    assert "reset" in capsys.readouterr().out

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_config.errors import UsageError
+from mlops_config.ledger.places import ledger_store
 
 if TYPE_CHECKING:
     from mlops_config.settings import Settings
@@ -66,17 +67,18 @@ def ledgers_of(arguments: argparse.Namespace) -> "tuple[Store, tuple[LedgerName,
     return ledger_store(arguments.store, arguments.root, settings), tuple(names)
 
 
-def ledger_store(asked: str | None, root: Path, settings: "Settings") -> "Store":
-    """Where the ledger is kept: as asked for, else the first of the stores that releases go to."""
-    from mlops_config.pipeline import OUTPUT_NAME, STORE_NAME
-    from mlops_config.store import open_store
-
-    local = (root / OUTPUT_NAME / STORE_NAME).resolve().as_uri()
-    return open_store(asked or os.environ.get("MLOPS_STORE") or next(iter(settings.stores), local))
-
-
 def _headers(root: Path, settings: "Settings") -> dict[str, dict[str, Any]]:
-    """The ``metadata`` of each environment's training file; files that cannot be read say nothing."""
+    """The ``metadata`` of each environment's training file; files that cannot be read say nothing.
+
+    In an image there is one environment, and its bundle says so.
+    """
+    from mlops_config.bundle.archive import read_folder
+    from mlops_config.bundle.bundle import MANIFEST_NAME
+
+    baked = os.environ.get("MLOPS_CONFIG_DIR")
+    if baked and Path(baked, MANIFEST_NAME).is_file():
+        bundle = read_folder(Path(baked))
+        return {bundle.environment: {"project": bundle.project, "model_name": bundle.model_name}}
     from mlops_config.contract.reading.sources import read_sources
     from mlops_config.contract.reading.yaml_reader import read_document
     from mlops_config.kinds import Kind

@@ -14,13 +14,13 @@ from mlops_config.contract.validators import Validators
 from mlops_config.errors import FindingsError, UsageError
 from mlops_config.findings import Severity
 from mlops_config.kinds import Kind
-from mlops_config.pipeline import OUTPUT_NAME, STORE_NAME, RefusedError, bundle_of, files_of
+from mlops_config.ledger.places import ledger_store
+from mlops_config.pipeline import OUTPUT_NAME, RefusedError, bundle_of, files_of
 from mlops_config.release.record import ReleaseRecord
 from mlops_config.release.source import read_checkout
 from mlops_config.runtime.context import Configs, JobContext, Provenance
 from mlops_config.runtime.integrity import is_baked, read_baked, require_digest, require_wall
 from mlops_config.settings import Settings, load_settings
-from mlops_config.store import open_store
 from mlops_config.store.interface import Store
 
 
@@ -63,7 +63,7 @@ def open_context(request: Request, console: Console) -> JobContext:
     configs = Configs(**{kind.value: model for kind, model in models.items()})
     require_wall(configs, found.bundle.environment, found.settings.environments)
     output = found.root / OUTPUT_NAME
-    store = _store(request, found.settings, output)
+    store = ledger_store(request.store, found.root, found.settings)
     return JobContext(
         bundle=found.bundle,
         files=files_of(found.configs, found.bundle),
@@ -132,12 +132,6 @@ def _sources(environment: str, root: Path, settings: Settings, console: Console)
     require_digest(bundle, str(root / settings.config_dir / environment))
     checkout = read_checkout(root, [root / settings.config_dir])
     return _Found(bundle, configs, settings, root, None if checkout.dirty else checkout.commit)
-
-
-def _store(request: Request, settings: Settings, output: Path) -> Store:
-    """Where the ledger is kept: as asked for, else the first of the stores that releases go to."""
-    asked = request.store or os.environ.get("MLOPS_STORE")
-    return open_store(asked or next(iter(settings.stores), (output / STORE_NAME).resolve().as_uri()))
 
 
 def _provenance(found: _Found, store: Store) -> Provenance:
