@@ -1,7 +1,7 @@
 """What a job proves before it acts: that it reads the files it was given, and acts in its own environment."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from mlops_config.bundle.archive import read_folder
@@ -82,11 +82,19 @@ def require_own_model(version: ModelVersion, context: JobContext) -> None:
     Raises:
         IntegrityError: the version's tags say so.
     """
-    trained_in = version.tags.get("mlops.environment")
-    if trained_in not in (None, context.environment):
+    require_own(version.tags, f"{version.name} version {version.version}", context)
+
+
+def require_own(tags: Mapping[str, str], what: str, context: JobContext) -> None:
+    """Refuses what another environment made, as its tags say.
+
+    Raises:
+        IntegrityError: they name another environment.
+    """
+    made_in = tags.get("mlops.environment")
+    if made_in not in (None, context.environment):
         raise IntegrityError(
-            f"{version.name} version {version.version} was trained in {trained_in};"
-            f" {context.environment} does not serve it",
+            f"{what} was trained in {made_in}; {context.environment} does not serve it",
             hint=f"train it in {context.environment}: its data and its gates are others",
         )
 

@@ -333,6 +333,13 @@ def test_a_model_that_another_environment_trained_is_not_served(project: Project
         load(context)
 
 
+def test_a_package_that_another_environment_made_is_not_served(project: Project, tmp_path: Path) -> None:
+    foreign = replace(package(), tags={**package().tags, "mlops.environment": "prod"})
+    write_package(foreign, tmp_path / "foreign")
+    with pytest.raises(IntegrityError, match="was trained in prod; dev does not serve it"):
+        load(context_of(project.folder), str(tmp_path / "foreign"), 1)
+
+
 @pytest.mark.parametrize("transport", ["scrape", "textfile"])
 def test_the_jobs_series_are_scraped_here_where_the_configuration_says_so(
     project: Project, transport: str

@@ -9,7 +9,7 @@ from pathlib import Path
 from mlops_config.errors import IntegrityError, ServiceError, UsageError, of_os_error
 from mlops_config.ledger.entries import ModelReference
 from mlops_config.runtime.context import JobContext
-from mlops_config.runtime.integrity import require_own_model
+from mlops_config.runtime.integrity import require_own, require_own_model
 from mlops_config.runtime.model.package import ModelPackage
 from mlops_config.runtime.model.storage import DESCRIPTION, MODEL, PROFILE, read_package
 
@@ -52,6 +52,7 @@ def load(context: JobContext, package: str | None = None, version: int | None = 
     from mlops_config.runtime.model.estimators import trusted_types
 
     loaded = read_package(folder, trusted=trusted_types())
+    require_own(loaded.tags, f"the model in {named}", context)
     number = version or _version(loaded.tags)
     model = ModelReference(
         name=context.configs.inference.model.registered_model_name,
