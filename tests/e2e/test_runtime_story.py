@@ -433,6 +433,7 @@ def test_a_changed_file_stops_the_job_before_it_does_anything(
         path.write_text(intact)
     assert released["config_digest"] in refused.err
     assert sorted((project.folder / "build/dev/reports").rglob("*")) == reports
-    assert "mlops_config_integrity_failed{" in project.metrics("monitoring-run")
+    failed = r"^mlops_config_integrity_failed\{.*\} 1(\.0)?$"
+    assert re.search(failed, project.metrics("monitoring-run"), re.MULTILINE)
     events = [entry["event"] for entry in project.ledger()[len(entries) :]]
     assert events in ([], ["integrity_failed"])
