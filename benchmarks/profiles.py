@@ -52,19 +52,23 @@ def sql(window: Any, reference: Any) -> Callable[[], Any]:
 
     training, _ = configs(window)
     table = pa.Table.from_pandas(window, preserve_index=False)
-    counted = []
+    counted, queries = [], []
     for column in reference_profile(reference, training).columns:
         name = f'"{column.name}"'
         if column.kind == "numeric":
-            ends = ", ".join(f"{end!r}::DOUBLE" for end in column.grid)
-            counted += [f"count({name})", f"min({name})", f"max({name})", f"histogram({name}, [{ends}])"]
+            ends = f"'[{', '.join(map(repr, column.grid))}]'::DOUBLE[]"
+            counted += [f"count({name})", f"min({name})", f"max({name})", f"histogram({name}, {ends})"]
         else:
-            counted += [f"count({name})", f"histogram({name})"]
-    query = f"SELECT {', '.join(counted)} FROM rows"  # noqa: S608
+            queries.append(f"SELECT {name}, count(*) FROM rows GROUP BY 1")  # noqa: S608
+    queries.append(f"SELECT {', '.join(counted)} FROM rows")  # noqa: S608
     connection = duckdb.connect()
     connection.register("rows", table)
+
+    def run() -> list[object]:
+        return [connection.execute(query).fetchall() for query in queries]
+
     connection.execute("SELECT count(*) FROM rows").fetchall()
-    return lambda: connection.execute(query).fetchall()
+    return run
 
 
 def configs(window: Any) -> tuple[Any, Any]:
