@@ -437,3 +437,12 @@ def test_a_changed_file_stops_the_job_before_it_does_anything(
     assert re.search(failed, project.metrics("monitoring-run"), re.MULTILINE)
     events = [entry["event"] for entry in project.ledger()[len(entries) :]]
     assert events in ([], ["integrity_failed"])
+
+
+@pytest.mark.usefixtures("replaced")
+def test_the_endpoint_goes_when_it_is_told_to(project: Project) -> None:
+    assert project("undeploy", "--environment", "dev").out == f"{ENDPOINT} is removed\n"
+    with pytest.raises(ConnectionRefusedError):
+        project.ask("GET", "/healthz")
+    assert project("undeploy", "--environment", "dev").out == f"there is no endpoint {ENDPOINT}\n"
+    assert "undeployed" in project("log", "--environment", "dev").out

@@ -156,6 +156,16 @@ def test_the_digest_holds_in_a_checkout_too(repository: Repository, monkeypatch:
         opened(repository.folder, environment="dev")
 
 
+def test_a_digest_is_checked_before_the_files_are_asked_what_they_mean(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLOPS_CONFIG_DIGEST", opened(repository.folder, environment="dev").config_digest)
+    opened(repository.folder, environment="dev")
+    repository.config("dev", "training").write_text("kind: nothing\n")
+    with pytest.raises(IntegrityError, match="not the one that was deployed"):
+        opened(repository.folder, environment="dev")
+
+
 def test_the_configuration_of_another_environment_is_refused(
     baked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,7 @@ class Event(StrEnum):
     RETRAIN_ENDED = "retrain_ended"
     PROMOTED = "promoted"
     DEPLOYED = "deployed"
+    UNDEPLOYED = "undeployed"
     ROLLED_BACK = "rolled_back"
     RESET = "reset"
     INTEGRITY_FAILED = "integrity_failed"

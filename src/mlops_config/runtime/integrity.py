@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from mlops_config.bundle.archive import read_folder
-from mlops_config.bundle.bundle import MANIFEST_NAME, Bundle
+from mlops_config.bundle.bundle import MANIFEST_NAME, Bundle, config_digest
 from mlops_config.contract.rules.identity import endpoint_name
 from mlops_config.contract.rules.places import written_places
 from mlops_config.contract.rules.uris import names_environment
@@ -44,19 +44,30 @@ def require_digest(bundle: Bundle, origin: str) -> None:
     Raises:
         IntegrityError: ``MLOPS_CONFIG_DIGEST`` or ``MLOPS_ENVIRONMENT`` say something else.
     """
-    expected = os.environ.get(DIGEST_VARIABLE)
-    if expected and expected != bundle.digest:
-        raise IntegrityError(
-            f"the configuration in {origin} is not the one that was deployed:"
-            f" expected {expected}, found {bundle.digest}",
-            hint="find out who changed the files or the deployment; then release and deploy again",
-        )
     environment = os.environ.get(ENVIRONMENT_VARIABLE)
     if environment and environment != bundle.environment:
         raise IntegrityError(
             f"this is the {environment} environment, but the configuration in {origin} is for"
             f" {bundle.environment}",
             hint="deploy the environment's own image",
+        )
+    require_bytes(((file.name, file.data) for file in bundle.files), origin)
+
+
+def require_bytes(files: Iterable[tuple[str, bytes]], origin: str) -> None:
+    """Refuses bytes that the deployment does not expect, before anybody asks what they mean.
+
+    ``files`` are canonical names and contents.
+
+    Raises:
+        IntegrityError: ``MLOPS_CONFIG_DIGEST`` is another digest.
+    """
+    expected = os.environ.get(DIGEST_VARIABLE)
+    if expected and expected != (found := config_digest(files)):
+        raise IntegrityError(
+            f"the configuration in {origin} is not the one that was deployed:"
+            f" expected {expected}, found {found}",
+            hint="find out who changed the files or the deployment; then release and deploy again",
         )
 
 

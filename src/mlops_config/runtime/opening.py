@@ -8,18 +8,24 @@ from pathlib import Path
 
 from mlops_config.bundle.bundle import Bundle
 from mlops_config.console import Console
-from mlops_config.contract.reading.sources import SourceFile
+from mlops_config.contract.reading.sources import SourceFile, read_sources
 from mlops_config.contract.validation import EnvironmentConfigs, read_files, validate
 from mlops_config.contract.validators import Validators
 from mlops_config.errors import FindingsError, UsageError
 from mlops_config.findings import Severity
-from mlops_config.kinds import Kind
+from mlops_config.kinds import Kind, canonical_name
 from mlops_config.ledger.places import ledger_store
 from mlops_config.pipeline import OUTPUT_NAME, RefusedError, bundle_of, files_of
 from mlops_config.release.record import ReleaseRecord
 from mlops_config.release.source import read_checkout
 from mlops_config.runtime.context import Configs, JobContext, Provenance
-from mlops_config.runtime.integrity import is_baked, read_baked, require_digest, require_wall
+from mlops_config.runtime.integrity import (
+    is_baked,
+    read_baked,
+    require_bytes,
+    require_digest,
+    require_wall,
+)
 from mlops_config.settings import Settings, load_settings
 from mlops_config.store.interface import Store
 
@@ -122,6 +128,10 @@ def _baked(folder: Path, root: Path, settings_file: Path | None) -> _Found:
 
 
 def _sources(environment: str, root: Path, settings: Settings, console: Console) -> _Found:
+    origin = str(root / settings.config_dir / environment)
+    sources = read_sources(root, settings.config_dir, [environment], settings.environments).files
+    read = sources.get(environment, {}).items()
+    require_bytes(((canonical_name(environment, kind), file.data) for kind, file in read), origin)
     with console.stage("validate") as log:
         validation = validate(root, settings, [environment])
         log.done(f"{validation.files_read} files, {len(validation.findings)} findings")
@@ -129,7 +139,7 @@ def _sources(environment: str, root: Path, settings: Settings, console: Console)
             raise RefusedError(validation, errors)
     configs = validation.environment(environment)
     bundle = bundle_of(configs)
-    require_digest(bundle, str(root / settings.config_dir / environment))
+    require_digest(bundle, origin)
     checkout = read_checkout(root, [root / settings.config_dir])
     return _Found(bundle, configs, settings, root, None if checkout.dirty else checkout.commit)
 

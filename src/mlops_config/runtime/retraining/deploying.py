@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from mlops_config.contract.rules.identity import endpoint_name
 from mlops_config.deploy import open_deployer
 from mlops_config.deploy.interface import Deployment, EndpointStatus, Revision
 from mlops_config.errors import UsageError
+from mlops_config.ledger.entries import Draft, Event
 from mlops_config.runtime.context import JobContext
 from mlops_config.runtime.tracking.interface import ModelVersion
 
@@ -50,6 +52,25 @@ def deploy_version(
         monitoring=context.configs.monitoring,
     )
     return open_deployer(inference, root=context.root).deploy(deployment, progress)
+
+
+def undeploy(context: JobContext) -> tuple[str, bool]:
+    """Removes the environment's endpoint; its name, and whether there was one."""
+    inference, name = context.configs.inference, endpoint_name(context.configs.inference)
+    deployer = open_deployer(inference, root=context.root)
+    if deployer.status(name) is None:
+        return name, False
+    deployer.delete(name, lambda line: context.console.say(f"undeploy: {line}"))
+    context.ledger.append(
+        Draft(
+            event=Event.UNDEPLOYED,
+            time=datetime.now(UTC),
+            job_id=context.job_id,
+            **context.subject(),
+            uri=name,
+        )
+    )
+    return name, True
 
 
 def model_folder(context: JobContext, version: ModelVersion) -> Path:

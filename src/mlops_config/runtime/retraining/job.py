@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 from mlops_config.errors import MlopsConfigError
 from mlops_config.ledger.entries import Draft, Event, LedgerEntry, ModelReference, Reason
@@ -139,43 +139,46 @@ def _retrained(
     ledger: Sequence[LedgerEntry],
 ) -> RetrainOutcome:
     started = datetime.now(UTC)
+    trained: Trained | None = None
     try:
         training = overridden(context.configs)
         trained = train_challenger(context, training, seen, ledger)
         outcome = _promoted(context, decision, trained)
     except BaseException as error:
-        stopped = isinstance(error, KeyboardInterrupt)
-        reason = Reason(
-            code=INTERRUPTED if stopped else "failed",
-            text="stopped from outside" if stopped else str(error) or type(error).__name__,
-        )
-        context.ledger.append(
-            _draft(
-                context,
-                Event.RETRAIN_ENDED,
-                outcome="failed",
-                reasons=(reason,),
-                cost_usd=spent_since(context, started),
-            )
-        )
+        _end(context, started, "failed", (_why(error),), trained)
         raise
     contest = trained.contest
-    context.ledger.append(
-        _draft(
-            context,
-            Event.RETRAIN_ENDED,
-            outcome="succeeded" if contest.accepted else "refused",
-            reasons=contest.reasons,
-            cost_usd=spent_since(context, started),
-            model=_reference(trained.version),
-            champion=_reference(trained.champion),
-            data_fingerprint=trained.fingerprint,
-            rows=trained.rows.total,
-            window_end=trained.rows.newest,
-            metrics=dict(contest.challenger.metrics),
-        )
-    )
+    _end(context, started, "succeeded" if contest.accepted else "refused", contest.reasons, trained)
     return outcome
+
+
+def _end(
+    context: JobContext,
+    started: datetime,
+    outcome: Literal["succeeded", "failed", "refused"],
+    reasons: tuple[Reason, ...],
+    trained: Trained | None,
+) -> None:
+    """Writes the end down; of a registered challenger also what it was made of, whatever came after."""
+    made: dict[str, Any] = {}
+    if trained is not None:
+        made = {
+            "model": _reference(trained.version),
+            "champion": _reference(trained.champion),
+            "data_fingerprint": trained.fingerprint,
+            "rows": trained.rows.total,
+            "window_end": trained.rows.newest,
+            "metrics": dict(trained.contest.challenger.metrics),
+        }
+    cost = spent_since(context, started)
+    ended = _draft(context, Event.RETRAIN_ENDED, outcome=outcome, reasons=reasons, cost_usd=cost, **made)
+    context.ledger.append(ended)
+
+
+def _why(error: BaseException) -> Reason:
+    if isinstance(error, KeyboardInterrupt):
+        return Reason(code=INTERRUPTED, text="stopped from outside")
+    return Reason(code="failed", text=str(error) or type(error).__name__)
 
 
 def _promoted(context: JobContext, decision: Decision, trained: Trained) -> RetrainOutcome:
