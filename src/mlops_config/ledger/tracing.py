@@ -140,7 +140,7 @@ class Graph:
             self._models.setdefault(model_name(model), model)
         if entry.model:
             model_node = Key(NodeKind.MODEL, model_name(entry.model))
-            if entry.event in _MODEL_MADE_BY:
+            if entry.event in _MODEL_MADE_BY and (entry.outcome == "succeeded" or entry.data_fingerprint):
                 self._link(node, model_node)
             else:
                 self._link(model_node, node)
