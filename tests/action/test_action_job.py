@@ -254,7 +254,7 @@ def test_the_token_is_masked_before_anything_else(run):
         ),
         ({"settings": "nowhere.yaml"}, "there is no settings file", 2),
         ({"stages": "build", "ref": "refs/heads/topic"}, "no environment belongs to refs/heads/topic", 2),
-        ({"stages": FULL, "environment": "prod", "stores": "gs://x"}, "stores of the kind gs://", 2),
+        ({"stages": FULL, "environment": "prod", "stores": "ftp://x"}, "stores of the kind ftp://", 2),
     ],
 )
 def test_a_mistake_is_one_annotation_with_what_to_do(run, inputs, said, code):

@@ -259,9 +259,9 @@ def test_a_missing_extra_is_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path
         "location": "europe-west4",
         "service_account": "secret://account",
     }
-    for deployer, extra in ((aws, "aws"), (gcp, "gcp")):
+    for deployer, extra, said in ((aws, "aws", "deploying to aws needs"), (gcp, "gcp", "Vertex AI needs")):
         opened = open_deployer(inference_config(deployer, {}), root=tmp_path)
-        with pytest.raises(UsageError, match=f"deploying to {extra} needs") as error:
+        with pytest.raises(UsageError, match=said) as error:
             opened.status("endpoint")
         assert error.value.hint == f"run: pip install 'mlops-config-action[{extra}]'"
 
