@@ -125,6 +125,6 @@ def test_without_googles_packages_the_error_says_how_to_get_them(
     monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(UsageError, match="needs? google-(auth|crc32c), and it is not installed") as missing:
+    with pytest.raises(UsageError, match=r"needs? google-(auth|crc32c), and it is not installed") as missing:
         open_store("gs://configs").current("fares", "prod")
     assert missing.value.hint == "run: pip install 'mlops-config-action[gcs]'"
