@@ -1,4 +1,4 @@
-"""The runtime image on a Debian base that is bootstrapped here, since no test pulls one.
+"""The runtime image, on a Debian base that is bootstrapped here; where that cannot be, on one that is pulled.
 
 The base is kept in the engine for the next session: it is the machine's Debian and nothing of ours.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import docker
 import pytest
-from docker.errors import ImageNotFound
+from docker.errors import DockerException, ImageNotFound
 
 from tests.services import unavailable
 
@@ -32,7 +32,7 @@ def python_base(engine: docker.DockerClient) -> str:
     except ImageNotFound:
         suite = SUITES.get(version)
         if suite is None or not shutil.which("mmdebstrap"):
-            unavailable(f"no base image with Python {version[0]}.{version[1]} (apt-get install mmdebstrap)")
+            return pulled(engine, f"python:{version[0]}.{version[1]}-slim")
         with tempfile.TemporaryDirectory() as folder:
             archive = Path(folder, "base.tar")
             command = [
@@ -45,6 +45,15 @@ def python_base(engine: docker.DockerClient) -> str:
             ]
             subprocess.run(command, check=True, timeout=600)
             engine.api.import_image_from_file(str(archive), repository=BASE, tag=name.partition(":")[2])
+    return name
+
+
+def pulled(engine: docker.DockerClient, name: str) -> str:
+    """An image from the engine's default registry, for machines that reach one."""
+    try:
+        engine.images.pull(*name.split(":"))
+    except DockerException as error:
+        unavailable(f"no base image {name} (on Debian: apt-get install mmdebstrap): {error}")
     return name
 
 
