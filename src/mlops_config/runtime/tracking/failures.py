@@ -14,6 +14,7 @@ _DRIVER = re.compile(r"^\([\w.]+\)\s*")
 _SERVER_SAID = re.compile(r"too many (\d{3}) error responses")
 _LONGEST = 300
 _DISK_IS_FULL = "database or disk is full"
+_LOST_RACE = "UNIQUE constraint failed: registered_model_aliases"
 
 
 def without_credentials(uri: str) -> str:
@@ -53,6 +54,9 @@ def judged(error: Exception, *, doing: str, uri: str) -> Exception:
     if isinstance(error, (MlopsConfigError, TemporaryError)):
         return error
     said = _words(error)
+    if _LOST_RACE in said:
+        # Somebody else wrote the same row between MLflow's look and its write: the next try finds it there.
+        return TemporaryError(f"{uri} answered: {said}")
     if _is_disk_full(error):
         return ServiceError(
             f"{doing} failed: the disk is full",
