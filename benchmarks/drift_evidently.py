@@ -6,8 +6,8 @@ from typing import Any
 
 import drift_draws
 import pandas as pd
-from evidently.legacy.calculations.stattests.registry import get_stattest  # type: ignore[import-not-found, unused-ignore]
-from evidently.legacy.core import ColumnType  # type: ignore[import-not-found, unused-ignore]
+from evidently.legacy.calculations.stattests.registry import get_stattest
+from evidently.legacy.core import ColumnType
 
 
 def alarms(draw: drift_draws.Draw, draws: int) -> float:

@@ -54,8 +54,8 @@ def describe(window: Any, _: Any) -> Callable[[], Any]:
 
 def evidently(window: Any, reference: Any) -> Callable[[], Any]:
     """Evidently's data drift preset with its defaults."""
-    from evidently import DataDefinition, Dataset, Report  # type: ignore[import-not-found, unused-ignore]
-    from evidently.presets import DataDriftPreset  # type: ignore[import-not-found, unused-ignore]
+    from evidently import DataDefinition, Dataset, Report
+    from evidently.presets import DataDriftPreset
 
     numbers = [name for name in window.columns if not name.startswith("s")]
     texts = [name for name in window.columns if name.startswith("s")]

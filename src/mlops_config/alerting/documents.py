@@ -81,7 +81,7 @@ def written(document: dict[str, Any], form: Format, heading: str = "") -> str:
         def ignore_aliases(self, _data: object) -> bool:
             return True
 
-        def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+        def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002 as PyYAML calls it
             super().increase_indent(flow, indentless=False)
 
     def represent(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
