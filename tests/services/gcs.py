@@ -5,7 +5,6 @@ What it gets wrong, so that no test relies on it: resumable uploads and deletes 
 """
 
 import importlib.util
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 import requests
 
 from tests.services import unavailable
-from tests.services.processes import free_port, until_listening
+from tests.services.processes import free_port, server
 
 BUCKET = "configs"
 VARIABLE = "STORAGE_EMULATOR_HOST"
@@ -39,18 +38,8 @@ def running_gcs(folder: Path) -> Iterator[str]:
     arguments = ["-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-backend", "memory"]
     arguments += ["-public-host", address, "-external-url", f"http://{address}"]
     log = folder / "gcs.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen([str(program), *arguments], stdout=output, stderr=output)
-    try:
-        until_listening(port, process, log)
+    with server([str(program), *arguments], port, log):
         yield f"http://{address}"
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(timeout=20)
 
 
 def make_bucket(endpoint: str, name: str) -> None:

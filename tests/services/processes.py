@@ -1,11 +1,38 @@
-"""Starting server processes for tests: a free port, and waiting until it answers."""
+"""Server processes for tests: on a free port, waited for until they answer, ended by their id."""
 
 import socket
 import subprocess
 import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 _LIMIT_SECONDS = 30.0
+_END_SECONDS = 20.0
+
+
+@contextmanager
+def server(
+    command: Sequence[str],
+    port: int,
+    log: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Iterator[None]:
+    """The block runs while the command does and listens on ``port`` of 127.0.0.1; ``log`` gets its output."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env=env, cwd=cwd, stdout=output, stderr=output)
+    try:
+        until_listening(port, process, log)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(timeout=_END_SECONDS)
 
 
 def free_port() -> int:

@@ -14,7 +14,7 @@ import requests
 import yaml
 
 from tests.services import unavailable
-from tests.services.processes import free_port, until_listening
+from tests.services.processes import free_port, server
 
 _LIMIT_SECONDS = 30.0
 T = TypeVar("T")
@@ -58,14 +58,8 @@ def running_pushgateway(folder: Path) -> Iterator[str]:
     path = program("prometheus-pushgateway", "prometheus-pushgateway")
     port = free_port()
     log_path = folder / "pushgateway.log"
-    with log_path.open("wb") as log:
-        process = subprocess.Popen([path, f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log)
-    try:
-        until_listening(port, process, log_path)
+    with server([path, f"--web.listen-address=127.0.0.1:{port}"], port, log_path):
         yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 @contextmanager
@@ -86,16 +80,10 @@ def running_prometheus(folder: Path, *, targets: list[dict[str, object]], rules:
         f"--storage.tsdb.path={folder / 'tsdb'}",
         f"--web.listen-address=127.0.0.1:{port}",
     ]
-    with log_path.open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        until_listening(port, process, log_path)
+    with server(command, port, log_path):
         address = f"http://127.0.0.1:{port}"
         eventually(lambda: requests.get(f"{address}/-/ready", timeout=10).ok, otherwise=log_path.read_text)
         yield address
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 class Pushgateway:

@@ -1,7 +1,6 @@
 """A real container registry (distribution 2.8) as a process of its own, on a free port of loopback."""
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from tests.services import unavailable
 from tests.services.certificates import Certificate
-from tests.services.processes import free_port, until_listening
+from tests.services.processes import free_port, server
 
 USER = "ada"
 PASSWORD = "correct horse"
@@ -54,14 +53,8 @@ def running_registry(
         f"storage: {{filesystem: {{rootdirectory: '{data}'}}, delete: {{enabled: true}}}}\n"
         f"http: {{addr: '127.0.0.1:{port}'{tls}}}\n" + auth
     )
-    with (folder / "registry.log").open("wb") as log:
-        process = subprocess.Popen([program, "serve", str(settings)], stdout=log, stderr=log)
-    try:
-        until_listening(port, process, folder / "registry.log")
+    with server([program, "serve", str(settings)], port, folder / "registry.log"):
         yield Registry(f"127.0.0.1:{port}", data)
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 def password_auth(folder: Path) -> str:

@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.services import unavailable
-from tests.services.processes import free_port, until_listening
+from tests.services.processes import free_port, server
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -49,23 +48,9 @@ def running_s3(folder: Path) -> Iterator[str]:
         "TMPDIR": str(folder),
     }
     log = folder / "s3.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "hypercorn", "ministack.app:app", "--bind", f"127.0.0.1:{port}"],
-            env=os.environ | only_s3,
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        until_listening(port, process, log)
+    command = [sys.executable, "-m", "hypercorn", "ministack.app:app", "--bind", f"127.0.0.1:{port}"]
+    with server(command, port, log, env=os.environ | only_s3):
         yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(timeout=20)
 
 
 def lead_to(endpoint: str, patch: pytest.MonkeyPatch) -> None:

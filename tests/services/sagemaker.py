@@ -10,7 +10,6 @@ import importlib.util
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from typing import Any
 import pytest
 
 from tests.services import unavailable
-from tests.services.processes import free_port, until_listening
+from tests.services.processes import free_port, server
 
 ACCOUNT = "123456789012"
 """Moto's."""
@@ -36,23 +35,9 @@ def running_sagemaker(folder: Path) -> Iterator[str]:
     if importlib.util.find_spec("moto") is None or importlib.util.find_spec("flask") is None:
         unavailable("no SageMaker server: pip install 'moto[server]'")
     port, log = free_port(), folder / "sagemaker.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "tests.services.sagemaker", str(port)],
-            cwd=ROOT,
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        until_listening(port, process, log)
+    command = [sys.executable, "-W", "ignore", "-m", "tests.services.sagemaker", str(port)]
+    with server(command, port, log, cwd=ROOT):
         yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(timeout=20)
 
 
 @pytest.fixture(scope="session")

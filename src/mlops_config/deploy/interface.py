@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from mlops_config.errors import ServiceError
+from mlops_config.errors import ServiceError, UsageError
 
 if TYPE_CHECKING:
-    from mlops_config.contract.models.inference import InferenceConfig
+    from mlops_config.contract.models.inference import Endpoint, InferenceConfig
     from mlops_config.contract.models.monitoring import MonitoringConfig
     from mlops_config.contract.models.retrain import SmokeTest
 
@@ -57,6 +57,11 @@ class Revision:
         """
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
 
+    @property
+    def smoke_id(self) -> str:
+        """8 hex digits for what is made only to be asked before traffic moves to the revision."""
+        return hashlib.sha256(f"smoke {self.id}".encode()).hexdigest()[:8]
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
@@ -74,6 +79,22 @@ class Deployment:
     """Environment variables of the server, ``MLOPS_*`` among them."""
     monitoring: "MonitoringConfig | None" = None
     """Where the rollout's alarms are described; a provider that watches its own metrics makes them of it."""
+
+
+def endpoint_of(deployment: Deployment, *, example: str) -> "Endpoint":
+    """The endpoint's part of the inference file, for a cloud whose machine types look like ``example``.
+
+    Raises:
+        UsageError: there is none, or no machine type.
+    """
+    endpoint = deployment.inference.endpoint
+    if endpoint is None or endpoint.instance_type is None:
+        target = deployment.inference.deployer.target
+        raise UsageError(
+            f"the inference file does not say which machines serve on {target}",
+            hint=f"write endpoint.instance_type, such as {example}",
+        )
+    return endpoint
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 Names and limits are those of the services' own models (botocore checks each request against them).
 """
 
-import hashlib
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from mlops_config.deploy import interface
 from mlops_config.deploy.interface import Deployment
 from mlops_config.deploy.labels import server_variables, tags
 from mlops_config.errors import UsageError
@@ -42,23 +42,12 @@ def resource_name(deployment: Deployment) -> str:
 
 def smoke_name(deployment: Deployment) -> str:
     """Name of the small endpoint that is asked before traffic moves, of its configuration too."""
-    digest = hashlib.sha256(f"smoke {deployment.revision.id}".encode()).hexdigest()[:8]
-    return f"{deployment.endpoint}-{digest}"
+    return f"{deployment.endpoint}-{deployment.revision.smoke_id}"
 
 
 def endpoint_of(deployment: Deployment) -> "Endpoint":
-    """The endpoint's part of the inference file.
-
-    Raises:
-        UsageError: there is none, or no machine type.
-    """
-    endpoint = deployment.inference.endpoint
-    if endpoint is None or endpoint.instance_type is None:
-        raise UsageError(
-            "the inference file does not say which machines serve on aws",
-            hint="write endpoint.instance_type, such as ml.m5.large",
-        )
-    return endpoint
+    """The endpoint's part of the inference file, with a machine type."""
+    return interface.endpoint_of(deployment, example="ml.m5.large")
 
 
 def model(deployment: Deployment, role: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from mlops_config.deploy import interface
 from mlops_config.deploy.interface import Deployment
 from mlops_config.deploy.labels import facts, fitted, labels, server_variables
 from mlops_config.errors import UsageError
@@ -43,8 +44,7 @@ def model_id(deployment: Deployment) -> str:
 
 def rehearsal_id(deployment: Deployment) -> str:
     """Id of the small endpoint that is asked before traffic moves."""
-    digest = hashlib.sha256(f"smoke {deployment.revision.id}".encode()).hexdigest()[:8]
-    return f"{_cut(deployment.endpoint)}-{digest}"
+    return f"{_cut(deployment.endpoint)}-{deployment.revision.smoke_id}"
 
 
 def short(model: str) -> str:
@@ -53,18 +53,8 @@ def short(model: str) -> str:
 
 
 def endpoint_of(deployment: Deployment) -> "Endpoint":
-    """The endpoint's part of the inference file.
-
-    Raises:
-        UsageError: there is none, or no machine type.
-    """
-    endpoint = deployment.inference.endpoint
-    if endpoint is None or endpoint.instance_type is None:
-        raise UsageError(
-            "the inference file does not say which machines serve on gcp",
-            hint="write endpoint.instance_type, such as n2-standard-2",
-        )
-    return endpoint
+    """The endpoint's part of the inference file, with a machine type."""
+    return interface.endpoint_of(deployment, example="n2-standard-2")
 
 
 def model(deployment: Deployment) -> dict[str, Any]:
