@@ -280,7 +280,8 @@ def test_a_training_run_leaves_a_challenger_that_says_what_it_was_made_of(
     from mlflow import MlflowClient
 
     assert f"{MODEL} version 1 is the challenger: rmse " in trained.out
-    registry = MlflowClient(f"sqlite:///{project.folder}/.mlops-config/mlflow.db")
+    address = f"sqlite:///{project.folder}/.mlops-config/mlflow.db"
+    registry = MlflowClient(address, address)
     version = registry.get_model_version_by_alias(MODEL, "challenger")
     tags = version.tags
     assert tags["mlops.config_digest"] == released["config_digest"]

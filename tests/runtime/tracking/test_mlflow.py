@@ -1,5 +1,6 @@
 """The model registry on MLflow: the same promises for an SQLite file and for a server."""
 
+import os
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -290,10 +292,12 @@ def plain_mlflow(registry: MlflowRegistry) -> Iterator[Any]:
     """MLflow as its users know it, set to the registry's address."""
     import mlflow
 
-    mlflow.set_tracking_uri(registry.uri)
-    mlflow.set_registry_uri(registry.uri)
-    try:
-        yield mlflow
-    finally:
-        mlflow.set_tracking_uri(None)
-        mlflow.set_registry_uri(None)
+    # MLflow also writes both into the environment, and takes only one of them away again.
+    with patch.dict(os.environ):
+        mlflow.set_tracking_uri(registry.uri)
+        mlflow.set_registry_uri(registry.uri)
+        try:
+            yield mlflow
+        finally:
+            mlflow.set_tracking_uri(None)
+            mlflow.set_registry_uri(None)
