@@ -11,7 +11,7 @@ compile() {
         --no-emit-index-url --no-emit-find-links --only-binary :all: --custom-compile-command 'make lock' "$@"
 }
 
-extras=$(sed -n '/^\[project.optional-dependencies\]/,/^\[dependency-groups\]/s/^\([a-z0-9]*\) = .*/--extra=\1/p' pyproject.toml | grep -v spark)
+extras=$(sed -n '/^\[project.optional-dependencies\]/,/^\[dependency-groups\]/s/^\([a-z0-9]*\) = .*/--extra=\1/p' pyproject.toml | grep -v -e spark -e airflow)
 # shellcheck disable=SC2086 # one word per extra
 compile "$@" pyproject.toml requirements/run.in $extras --group test --group lint \
     --output-file requirements/test.txt
@@ -21,5 +21,9 @@ for name in core build s3 gcs run jobs; do
         --no-annotate --upgrade
 done
 compile "$@" requirements/spark.in --no-binary pyspark --no-annotate --output-file requirements/spark.txt
+for version in 3.3 3.1; do
+    compile "$@" pyproject.toml "requirements/airflow-$version.in" --no-annotate \
+        --output-file "requirements/airflow-$version.txt"
+done
 compile "$@" requirements/bench.in --no-annotate --output-file requirements/bench.txt
 echo 'lock: requirements/*.txt written'
