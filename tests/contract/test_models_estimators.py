@@ -11,7 +11,7 @@ from tests.contract.documents import changed, document, refusals
 from mlops_config.contract.metrics import METRICS, MetricName, ProblemType
 from mlops_config.contract.models.by_kind import TrainingConfig
 from mlops_config.contract.models.estimators import Estimator
-from mlops_config.contract.models.header import ConfigModel
+from mlops_config.contract.models.model_base import ConfigModel
 from mlops_config.contract.registry import ESTIMATORS
 from mlops_config.kinds import Kind
 

@@ -28,6 +28,7 @@ class Event(StrEnum):
     DEPLOYED = "deployed"
     UNDEPLOYED = "undeployed"
     ROLLED_BACK = "rolled_back"
+    ACTIVATED = "activated"
     RESET = "reset"
     INTEGRITY_FAILED = "integrity_failed"
 
@@ -68,6 +69,8 @@ class Draft(_Frozen):
     outcome: Literal["succeeded", "failed", "refused"] = "succeeded"
     job_id: JobId | None = None
     """The job's run; prediction ids begin with it."""
+    dag_run: str | None = None
+    """The Airflow DAG run it belongs to, ``<dag id>/<run id>``: the same for every try of its tasks."""
     config_digest: Digest | None = None
     commit: str | None = None
     release: str | None = None

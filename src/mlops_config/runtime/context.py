@@ -65,6 +65,8 @@ class JobContext:
     console: Console
     registry: "ModelRegistry"
     ledger: "Ledger"
+    dag_run: str | None = None
+    """The Airflow DAG run the job belongs to, ``<dag id>/<run id>``: the same for every try of a task."""
 
     @property
     def environment(self) -> str:
@@ -83,6 +85,7 @@ class JobContext:
             "commit": self.provenance.commit,
             "release": self.provenance.release,
             "image_digest": self.provenance.image_digest,
+            "dag_run": self.dag_run,
         }
 
     def tags(self) -> Mapping[str, str]:

@@ -29,6 +29,9 @@ from mlops_config.runtime.integrity import (
 from mlops_config.settings import Settings, load_settings
 from mlops_config.store.interface import Store
 
+DAG_RUN_VARIABLE = "MLOPS_DAG_RUN"
+"""Names the Airflow DAG run a job belongs to, ``<dag id>/<run id>``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -82,6 +85,7 @@ def open_context(request: Request, console: Console) -> JobContext:
         console=console,
         registry=registry_from_environment(found.root),
         ledger=Ledger(store, found.bundle.project, found.bundle.model_name, found.bundle.environment),
+        dag_run=os.environ.get(DAG_RUN_VARIABLE) or None,
     )
 
 

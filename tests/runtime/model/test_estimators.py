@@ -199,7 +199,7 @@ from pydantic import Field
 
 from mlops_config.contract.models.by_kind import TrainingConfig
 from mlops_config.contract.models.estimators import Estimator
-from mlops_config.contract.models.header import ConfigModel
+from mlops_config.contract.models.model_base import ConfigModel
 
 
 class MiddleHyperparameters(ConfigModel):

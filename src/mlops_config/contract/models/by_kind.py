@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from mlops_config.contract.models.header import ConfigModel, Header, Metadata
+from mlops_config.contract.models.header import Header, Metadata
 from mlops_config.contract.models.inference import InferenceConfig
+from mlops_config.contract.models.model_base import ConfigModel
 from mlops_config.contract.models.monitoring import MonitoringConfig
 from mlops_config.contract.models.retrain import RetrainConfig
 from mlops_config.contract.models.training import TrainingConfig

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mlops_config.contract.models.field_types import Fraction, OpenFraction, PositiveFraction
-from mlops_config.contract.models.header import ConfigModel
+from mlops_config.contract.models.model_base import ConfigModel
 
 _Positive = Annotated[float, Field(gt=0)]
 _NonNegative = Annotated[float, Field(ge=0)]

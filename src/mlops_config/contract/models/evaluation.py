@@ -6,7 +6,7 @@ from pydantic import Field
 
 from mlops_config.contract.metrics import MetricName
 from mlops_config.contract.models.field_types import Column, Count, Fraction, Items
-from mlops_config.contract.models.header import ConfigModel
+from mlops_config.contract.models.model_base import ConfigModel
 
 
 class MetricThreshold(ConfigModel):

@@ -1,26 +1,12 @@
-"""The base of every model of the contract, and the header each file starts with."""
+"""The header each file starts with, and what more than one of them has."""
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mlops_config.contract.models.field_types import Cron, LabelKey, LabelValue, Name, Owner, Timezone
-
-
-class ConfigModel(BaseModel):
-    """Strict, frozen, unknown keys refused. Dumped by YAML names; equal values dump equally.
-
-    Models hold no validators: every check is declared, or is a rule over whole files. So their core schema is
-    data, and can be stored and loaded without building the classes.
-    """
-
-    model_config = ConfigDict(
-        strict=True,
-        frozen=True,
-        extra="forbid",
-        allow_inf_nan=False,
-        serialize_by_alias=True,
-    )
+from mlops_config.contract.models.model_base import ConfigModel
+from mlops_config.contract.models.orchestration import Orchestration
 
 
 class Metadata(ConfigModel):
@@ -49,6 +35,9 @@ class Header(ConfigModel):
         description="Which of the four files this is."
     )
     metadata: Metadata = Field(description="Identity of the configuration.")
+    orchestration: Orchestration = Field(
+        default_factory=Orchestration, description="How Airflow runs the file's job."
+    )
 
 
 class Schedule(ConfigModel):

@@ -24,7 +24,8 @@ from mlops_config.contract.models.field_types import (
     Uri,
     text,
 )
-from mlops_config.contract.models.header import ConfigModel, Header, Schedule
+from mlops_config.contract.models.header import Header, Schedule
+from mlops_config.contract.models.model_base import ConfigModel
 from mlops_config.contract.models.training import DataFormat
 
 RECORD_COLUMNS = ("prediction_id", "event_time", "model_version", "config_digest")

@@ -24,7 +24,8 @@ from mlops_config.contract.models.field_types import (
     ShortText,
     Uri,
 )
-from mlops_config.contract.models.header import ConfigModel, Header, Schedule
+from mlops_config.contract.models.header import Header, Schedule
+from mlops_config.contract.models.model_base import ConfigModel
 
 _Bins = Annotated[int, Field(ge=5, le=50)]
 

@@ -24,7 +24,8 @@ from mlops_config.contract.models.field_types import (
     Timezone,
     text,
 )
-from mlops_config.contract.models.header import ConfigModel, Header
+from mlops_config.contract.models.header import Header
+from mlops_config.contract.models.model_base import ConfigModel
 
 Severity = Literal["ticket", "page"]
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mlops_config.contract.models.field_types import Column, Fraction, Items
-from mlops_config.contract.models.header import ConfigModel
+from mlops_config.contract.models.model_base import ConfigModel
 
 _Bounds = Annotated[tuple[float | None, float | None], Items(min_length=2, max_length=2)]
 _BOUNDS = "Least and largest value, both allowed; null is unbounded on that side."

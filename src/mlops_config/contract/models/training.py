@@ -20,7 +20,8 @@ from mlops_config.contract.models.field_types import (
     Uri,
     text,
 )
-from mlops_config.contract.models.header import ConfigModel, Header
+from mlops_config.contract.models.header import Header
+from mlops_config.contract.models.model_base import ConfigModel
 from mlops_config.contract.models.tables import TableSchema
 
 DataFormat = Literal["parquet", "csv", "jsonl"]
