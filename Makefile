@@ -12,7 +12,7 @@ SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadscope
 COVERAGE := --cov --cov-report=term:skip-covered --cov-report=xml:.cache/coverage.xml
 
-.PHONY: help setup setup-test run test check lint types unit e2e docs bench lock services services-stop clean
+.PHONY: help setup setup-test setup-airflow run loop test check lint types unit e2e docs bench lock services services-stop clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -23,12 +23,21 @@ setup: ## Make .venv with .venv/bin/mlops-config from the hash-locked requiremen
 setup-test: ## Add what the tests, linters and generators need
 	@tools/setup.sh test
 
+setup-airflow: setup-test ## Make an environment for each Airflow the DAGs are for: .cache/airflow/3.3 and 3.1
+	@$(BIN)/python tools/airflow_environment.py
+
 run: setup ## Release configs/prod into the local store .mlops-config/store (ENVIRONMENT=dev for another)
 	@$(BIN)/mlops-config release --environment '$(ENVIRONMENT)'
 
+loop: ## See the loop close on this machine: drift, retraining, redeployment, rollback (ARGS=--keep: leave it running)
+	@tools/setup.sh loop
+	@$(BIN)/python tools/airflow_environment.py 3.3
+	@$(BIN)/python tools/services.py need prometheus promtool
+	@$(BIN)/python -m tools.loop $(ARGS)
+
 # A service that does not come up stops nothing here: the tests that need it fail or are skipped, and say why.
 # Nor does a linter: everything runs, then any failure fails the whole.
-test: setup-test ## Everything: linters, types, all tests (as root on Debian: installs what is missing)
+test: setup-test setup-airflow ## Everything: linters, types, all tests (as root on Debian: installs what is missing)
 	@$(BIN)/python tools/services.py up || true
 	@$(MAKE) check; checked=$$?; \
 	$(PYTEST) $(COVERAGE) --durations=10 $(PYTEST_ARGS); tested=$$?; \

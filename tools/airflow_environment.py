@@ -1,4 +1,4 @@
-"""Makes an environment with Airflow, hash-locked, beside .venv: its packages and the jobs' do not go together.
+"""Makes an environment with Airflow, hash-locked, beside .venv: jobs and Airflow do not go together.
 
     python tools/airflow_environment.py 3.3     .cache/airflow/3.3, from requirements/airflow-3.3.txt
 

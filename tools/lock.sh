@@ -15,7 +15,7 @@ extras=$(sed -n '/^\[project.optional-dependencies\]/,/^\[dependency-groups\]/s/
 # shellcheck disable=SC2086 # one word per extra
 compile "$@" pyproject.toml requirements/run.in $extras --group test --group lint \
     --output-file requirements/test.txt
-for name in core build s3 gcs run jobs; do
+for name in core build s3 gcs run jobs loop; do
     # The resolution above is the constraint, so every set has the same versions.
     compile "requirements/$name.in" --constraints requirements/test.txt --output-file "requirements/$name.txt" \
         --no-annotate --upgrade

@@ -1,6 +1,7 @@
 """Brings up what the end-to-end tests need from the machine: programs, node packages and a Docker engine.
 
     tools/services.py up        install (Debian, as root, unless MLOPS_INSTALL=0) and start what is missing
+    tools/services.py need PROGRAM…   install just these, where that can be done
     tools/services.py status    say what is there
     tools/services.py down      stop the engine that `up` started, and no other
 
@@ -203,10 +204,26 @@ def provide_programs() -> None:
         for program in missing:
             say(f"no {program.name}: tests of {program.why} are skipped (fail with CI=true)")
         return
+    without_engine = engine_version() is None and find("dockerd") is None
+    install_programs(missing, ["docker.io"] if without_engine else [])
+
+
+def need(names: Sequence[str]) -> None:
+    """Installs the programs of these names. Raises ServicesError when one is missing and cannot be."""
+    missing = [each for each in PROGRAMS_NEEDED if each.name in names and find_needed(each) is None]
+    if missing and not may_install():
+        packages = " ".join(sorted({program.package for program in missing}))
+        raise ServicesError(
+            f"{', '.join(program.name for program in missing)} is missing; it is in the package {packages}"
+            " of Debian and Ubuntu, and has to be on PATH"
+        )
+    install_programs(missing)
+
+
+def install_programs(missing: Sequence[Program], more: Sequence[str] = ()) -> None:
+    """Installs the packages of the programs, and ``more`` packages."""
     elsewhere = [program for program in missing if program.newer_suite and not is_in_archive(program.package)]
-    packages = sorted({program.package for program in missing if program not in elsewhere})
-    if engine_version() is None and find("dockerd") is None and "docker.io" not in packages:
-        packages.append("docker.io")
+    packages = sorted({program.package for program in missing if program not in elsewhere} | set(more))
     if packages:
         install(packages)
     for program in elsewhere:
@@ -344,10 +361,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("verb", choices=["up", "down", "status"])
-    verbs = {"up": up, "down": stop_engine, "status": status}
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for name in ("up", "down", "status"):
+        verbs.add_parser(name)
+    verbs.add_parser("need").add_argument("programs", nargs="+", choices=[p.name for p in PROGRAMS_NEEDED])
+    arguments = parser.parse_args()
     try:
-        verbs[parser.parse_args().verb]()
+        if arguments.verb == "need":
+            need(arguments.programs)
+        else:
+            {"up": up, "down": stop_engine, "status": status}[arguments.verb]()
     except (ServicesError, OSError, subprocess.TimeoutExpired) as error:
         say(str(error))
         return 3

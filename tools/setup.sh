@@ -2,6 +2,7 @@
 # Makes or mends .venv from a hash-locked requirements file, and touches nothing outside the checkout.
 #
 #   tools/setup.sh run     what `mlops-config` needs        (make setup, make run)
+#   tools/setup.sh loop    what the jobs need as well       (make loop)
 #   tools/setup.sh test    all that the tests need as well  (make test)
 #
 # PYTHON=python3.12 chooses the interpreter. A second call with nothing changed takes milliseconds.
@@ -20,7 +21,7 @@ die() {
     exit 2
 }
 
-[ -f "$lock" ] || die "there is no $lock" "say: tools/setup.sh run, or: tools/setup.sh test"
+[ -f "$lock" ] || die "there is no $lock" "say: tools/setup.sh run, loop or test"
 
 # Where the environment lies, which Python runs it, and what the lock says: if one of them changes, so does the stamp.
 place() {
@@ -93,6 +94,7 @@ pip install --no-compile --require-hashes --no-deps --only-binary :all: --requir
     --requirement requirements/spark.txt
 pip install --no-deps --no-build-isolation --no-index --editable .
 state "$lock" >"$stamp"
-# The test set holds the run set at the same versions (tests/test_repository_locks.py keeps that true).
+# A larger set holds the smaller ones at the same versions (tests/test_repository_locks.py keeps that true).
 [ "$name" = run ] || state requirements/run.txt >.venv/.installed-run
+[ "$name" != test ] || state requirements/loop.txt >.venv/.installed-loop
 say "ready: .venv/bin/mlops-config ($(($(date +%s) - started)) s)"

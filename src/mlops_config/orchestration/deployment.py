@@ -1,8 +1,8 @@
 """What Airflow runs for one environment of one model: the file its DAGs are made of.
 
 ``mlops-config deploy`` writes ``<folder>/<project>/<model>/<environment>/deployment.json`` and, for jobs that
-run on the worker itself, the bundle it names beside it; the DAG files read every one of them. So a DAG is made
-of a few values of JSON, and the YAML files are read where the jobs run.
+run on the worker itself, the bundle it names beside it; the DAG files read every one of them. So a DAG is
+made of a few values of JSON, and the YAML files are read where the jobs run.
 
 Only the standard library is imported here: Airflow's DAG processor loads this module for every DAG file.
 """
@@ -37,7 +37,7 @@ class JobDeployment(NamedTuple):
     queue: str | None = None
     """Of the CeleryExecutor."""
     execution: Mapping[str, Any] = {"type": "bash"}
-    """``orchestration.execution`` as the file has it; its ``type``: ``bash``, ``docker`` or ``kubernetes``."""
+    """``orchestration.execution`` as the file has it; ``type`` is ``bash``, ``docker`` or ``kubernetes``."""
 
 
 class Deployment(NamedTuple):
