@@ -37,7 +37,8 @@ loop: ## See the loop close on this machine: drift, retraining, redeployment, ro
 
 # A service that does not come up stops nothing here: the tests that need it fail or are skipped, and say why.
 # Nor does a linter: everything runs, then any failure fails the whole.
-test: setup-test setup-airflow ## Everything: linters, types, all tests (as root on Debian: installs what is missing)
+test: setup-test ## Everything: linters, types, all tests (as root on Debian: installs what is missing)
+	@$(BIN)/python tools/airflow_environment.py || true
 	@$(BIN)/python tools/services.py up || true
 	@$(MAKE) check; checked=$$?; \
 	$(PYTEST) $(COVERAGE) --durations=10 $(PYTEST_ARGS); tested=$$?; \

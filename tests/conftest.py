@@ -28,6 +28,7 @@ FOREIGN = (
     *(
         "ACTIONS_",
         "ACT",
+        "AIRFLOW_",
         "AWS_",
         "AZURE_",
         "BUILDX_",

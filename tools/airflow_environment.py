@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = ROOT / ".cache" / "airflow"
 VERSIONS = ("3.3", "3.1")
 """The newest and the oldest Airflow that the DAGs are for."""
+NEWEST_PYTHON = {"3.3": (3, 14), "3.1": (3, 13)}
+"""As their packages say in Requires-Python."""
 UV = ROOT / ".venv" / "bin" / "uv"
 
 
@@ -29,6 +31,11 @@ def python_of(version: str) -> Path:
 def lock_of(version: str) -> Path:
     """What is installed into it."""
     return ROOT / "requirements" / f"airflow-{version}.txt"
+
+
+def runs_here(version: str) -> bool:
+    """Whether this Airflow is for the Python that runs this."""
+    return sys.version_info[:2] <= NEWEST_PYTHON[version]
 
 
 def ensure(version: str) -> Path:
@@ -76,6 +83,9 @@ def main() -> int:
                 f"airflow: there is no {lock_of(version)}; known are {', '.join(VERSIONS)}", file=sys.stderr
             )
             return 2
+        if not runs_here(version):
+            print(f"airflow: {version} is not for Python {sys.version.split()[0]}", file=sys.stderr)
+            continue
         try:
             ensure(version)
         except (OSError, subprocess.CalledProcessError) as error:
