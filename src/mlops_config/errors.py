@@ -13,7 +13,8 @@ The exit codes are part of the public contract:
 """
 
 import errno
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class MlopsConfigError(Exception):
@@ -34,6 +35,17 @@ class FindingsError(MlopsConfigError):
     """The configuration has findings at or above the severity the caller refuses."""
 
     exit_code = 1
+
+
+class JobRefusedError(FindingsError):
+    """A job did its work, and what came of it is refused: a gate was missed, or a deployment failed.
+
+    ``document`` is the job's outcome for programs, the reasons in it.
+    """
+
+    def __init__(self, message: str, *, document: Mapping[str, Any], hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.document = {"error": message, **document}
 
 
 class UsageError(MlopsConfigError):

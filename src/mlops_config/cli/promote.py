@@ -1,9 +1,8 @@
 """``mlops-config promote``: the challenger becomes the champion, and the endpoint serves it."""
 
 import argparse
-import json
-import sys
 
+from mlops_config.cli.outcomes import Outcome, tell
 from mlops_config.cli.run import add_job_arguments, job_context
 
 NAME = "promote"
@@ -29,15 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Promotes and prints what serves now."""
-    with job_context("promotion", arguments) as context:
-        from mlops_config.ledger.entries import Reason
-        from mlops_config.runtime.retraining.promoting import promote, waiting
 
-        version = waiting(context, arguments.version)
-        why = Reason(code="approved", text=arguments.because or "promoted by hand")
-        promotion = promote(context, version, (why,))
-    if arguments.format == "json":
-        sys.stdout.write(json.dumps(promotion.document(), indent=2) + "\n")
-    else:
-        sys.stdout.write(f"{promotion.summary}\n")
-    return 0
+    def work() -> Outcome:
+        with job_context("promotion", arguments) as context:
+            from mlops_config.ledger.entries import Reason
+            from mlops_config.runtime.retraining.promoting import promote, waiting
+
+            version = waiting(context, arguments.version)
+            why = Reason(code="approved", text=arguments.because or "promoted by hand")
+            return promote(context, version, (why,))
+
+    return tell(arguments.format, work)

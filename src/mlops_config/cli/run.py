@@ -1,14 +1,14 @@
 """``mlops-config run``: one of the jobs, obeying the configuration it has proven."""
 
 import argparse
-import json
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mlops_config.cli.outcomes import Outcome, add_format, tell
 from mlops_config.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,15 +27,6 @@ EXAMPLES = """\
   mlops-config run retraining --environment dev --dry-run      decide, and do nothing
   mlops-config run serving --environment dev --port 8080
 """
-
-
-class Outcome(Protocol):
-    """What a job returns."""
-
-    summary: str
-
-    def document(self) -> dict[str, Any]:
-        """The outcome for programs, as JSON holds it."""
 
 
 class Job(NamedTuple):
@@ -154,22 +145,20 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="URI",
         help="store with the ledger (default: MLOPS_STORE, the settings' first, or .mlops-config/store)",
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    add_format(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the job and prints what came of it."""
-    from importlib import import_module
-
     job = JOBS[arguments.job]
-    with job_context(arguments.job, arguments) as context:
-        module = import_module(f"mlops_config.runtime.{job.module}")
-        outcome: Outcome = module.run(context, **job.options(arguments))
-    if arguments.format == "json":
-        sys.stdout.write(json.dumps(outcome.document(), indent=2, ensure_ascii=False) + "\n")
-    else:
-        sys.stdout.write(f"{outcome.summary}\n")
-    return int(getattr(outcome, "exit_code", 0))
+
+    def work() -> Outcome:
+        with job_context(arguments.job, arguments) as context:
+            module = import_module(f"mlops_config.runtime.{job.module}")
+            outcome: Outcome = module.run(context, **job.options(arguments))
+        return outcome
+
+    return tell(arguments.format, work)
 
 
 @contextmanager

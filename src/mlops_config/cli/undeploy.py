@@ -1,8 +1,9 @@
 """``mlops-config undeploy``: the environment's endpoint is removed, with all that was started for it."""
 
 import argparse
-import sys
+from typing import Any, NamedTuple
 
+from mlops_config.cli.outcomes import Outcome, tell
 from mlops_config.cli.run import add_job_arguments, job_context
 
 NAME = "undeploy"
@@ -20,11 +21,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_job_arguments(parser)
 
 
+class _Undeployment(NamedTuple):
+    endpoint: str
+    removed: bool
+
+    @property
+    def summary(self) -> str:
+        return f"{self.endpoint} is removed" if self.removed else f"there is no endpoint {self.endpoint}"
+
+    def document(self) -> dict[str, Any]:
+        return self._asdict()
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Removes the endpoint and says so; without one there is nothing to do."""
-    with job_context("undeployment", arguments) as context:
-        from mlops_config.runtime.retraining.deploying import undeploy
 
-        name, removed = undeploy(context)
-    sys.stdout.write(f"{name} is removed\n" if removed else f"there is no endpoint {name}\n")
-    return 0
+    def work() -> Outcome:
+        with job_context("undeployment", arguments) as context:
+            from mlops_config.runtime.retraining.deploying import undeploy
+
+            return _Undeployment(*undeploy(context))
+
+    return tell(arguments.format, work)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mlops_config.deploy.interface import DeployFailedError, EndpointStatus
-from mlops_config.errors import FindingsError, UsageError
+from mlops_config.errors import JobRefusedError, UsageError
 from mlops_config.ledger.entries import Draft, Event, ModelReference, Reason
 from mlops_config.runtime.context import JobContext
 from mlops_config.runtime.integrity import require_own_model
@@ -39,6 +39,7 @@ class Promotion:
         return {
             "model": self.champion.name,
             "version": self.champion.version,
+            "promoted": True,
             "replaced": self.replaced.version if self.replaced else None,
             "endpoint": self.endpoint.endpoint if self.endpoint else None,
             "url": self.endpoint.url if self.endpoint else None,
@@ -99,7 +100,7 @@ def promote(
     """Deploys the challenger, gives it the champion's alias, and writes both down.
 
     Raises:
-        FindingsError: it did not come up or failed its smoke test; the champion serves as before.
+        JobRefusedError: it did not come up or failed its smoke test; the champion serves as before.
         ServiceError: a service failed; asked for again, it goes on.
     """
     promotion = context.configs.retrain.promotion
@@ -112,9 +113,15 @@ def promote(
         except DeployFailedError as error:
             reason = Reason(code="deploy_failed", text=error.message)
             _note(context, Event.DEPLOYED, reference, replaced, (reason,), outcome="failed")
-            raise FindingsError(
+            raise JobRefusedError(
                 f"{challenger.name} version {challenger.version} was not promoted: {error.message}",
                 hint=error.hint,
+                document={
+                    "model": challenger.name,
+                    "version": challenger.version,
+                    "promoted": False,
+                    "reasons": [reason.model_dump()],
+                },
             ) from error
         _note(context, Event.DEPLOYED, reference, replaced, (), uri=status.url)
     if champion is None or champion.version != challenger.version:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mlops_config.contract.models.training import TrainingConfig
-from mlops_config.errors import FindingsError, IntegrityError, UsageError
+from mlops_config.errors import IntegrityError, JobRefusedError, UsageError
 from mlops_config.ledger.entries import Draft, Event, ModelReference, Reason
 from mlops_config.runtime.context import JobContext
 from mlops_config.runtime.data.checking import Checked, check, known_columns
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class GateRefusedError(FindingsError):
+class GateRefusedError(JobRefusedError):
     """The model does not reach what the training file demands; nothing was registered."""
 
 
@@ -56,8 +56,8 @@ class TrainingOutcome:
             "version": self.version.version,
             "run_id": self.version.run_id,
             "alias": self.alias,
-            "metrics": {name: value if value == value else None for name, value in self.metrics.items()},
-            "gates": [{"code": each.code, "passed": each.passed, "text": each.text} for each in self.gates],
+            "metrics": dict(self.metrics),
+            "gates": _plain(self.gates),
             "rows": dict(self.rows),
             "data_fingerprint": self.fingerprint,
         }
@@ -102,7 +102,7 @@ def run(context: JobContext, *, overrides: Mapping[str, Any] | None = None) -> T
         if not passed(gates):
             context.registry.record_refused(about)
             _enter(context, training, read, evaluation, failures(gates), None)
-            raise _refusal(gates)
+            raise _refusal(training, evaluation, gates, fingerprint)
         learned = read.rows.drop(index=parts.test.index)
         with context.console.stage("profile") as log:
             package = package_of(context, training, fitted, learned, parts.test, fingerprint=fingerprint)
@@ -273,12 +273,26 @@ def _data_document(read: _Read) -> bytes:
     )
 
 
-def _refusal(gates: tuple[GateResult, ...]) -> GateRefusedError:
+def _refusal(
+    training: TrainingConfig, evaluation: Evaluation, gates: tuple[GateResult, ...], fingerprint: str
+) -> GateRefusedError:
     texts = "; ".join(each.text for each in failures(gates))
     return GateRefusedError(
         f"the model was refused: {texts}",
         hint="the run in the registry holds all numbers; nothing was registered",
+        document={
+            "model": training.tracking.registered_model_name,
+            "version": None,
+            "metrics": dict(evaluation.metrics),
+            "gates": _plain(gates),
+            "reasons": [{"code": each.code, "text": each.text} for each in failures(gates)],
+            "data_fingerprint": fingerprint,
+        },
     )
+
+
+def _plain(gates: tuple[GateResult, ...]) -> list[dict[str, Any]]:
+    return [{"code": each.code, "passed": each.passed, "text": each.text} for each in gates]
 
 
 def _enter(
