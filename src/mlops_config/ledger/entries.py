@@ -27,6 +27,8 @@ class Event(StrEnum):
     PROMOTED = "promoted"
     DEPLOYED = "deployed"
     UNDEPLOYED = "undeployed"
+    ROLLBACK_STARTED = "rollback_started"
+    """Before anything is changed: asked for again after it was stopped, the same rollback goes on."""
     ROLLED_BACK = "rolled_back"
     ACTIVATED = "activated"
     RESET = "reset"
