@@ -1,0 +1,1 @@
+"""Commands of this repository: generators, the environments, the machine's services, the loop."""

@@ -1,0 +1,1 @@
+"""The loop as a story on one machine: `python -m tools.loop`."""
