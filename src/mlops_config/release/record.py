@@ -66,6 +66,11 @@ class ImageRecord(_Frozen):
     layout: str | None = None
     """Folder of the OCI image layout, where no engine was there to hold the image."""
 
+    @property
+    def by_digest(self) -> str | None:
+        """``repository@sha256:…``, which a registry answers to; ``None`` while none holds the image."""
+        return f"{self.repository}@{self.digest}" if self.pushed and self.digest else None
+
 
 class BundleLocation(_Frozen):
     """One place the bundle was published to."""
