@@ -382,3 +382,55 @@ def functions_in(schema: Any) -> list[Any]:
     if isinstance(schema, list | tuple):
         return [function for value in schema for function in functions_in(value)]
     return [schema] if callable(schema) else []
+
+
+KUBERNETES = changed(TRAINING, ("orchestration", "execution"), {"type": "kubernetes"})
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"kubernetes.io/arch": "arm64"},
+        {"cloud.google.com/gke-nodepool": "gpu_pool.1"},
+        {"Disk": ""},
+    ],
+)
+def test_nodes_are_selected_by_labels_as_kubernetes_writes_them(labels: dict[str, str]) -> None:
+    data = changed(KUBERNETES, ("orchestration", "execution", "node_selector"), labels)
+    assert refusals(Kind.TRAINING, data) == []
+
+
+@pytest.mark.parametrize(
+    "labels", [{"a/b/c": "x"}, {"Acme.com/arch": "x"}, {"-arch": "x"}, {"arch": "x "}, {"arch": "x" * 64}]
+)
+def test_what_kubernetes_would_not_take_as_a_node_label_is_refused(labels: dict[str, str]) -> None:
+    data = changed(KUBERNETES, ("orchestration", "execution", "node_selector"), labels)
+    assert [reason for _, reason in refusals(Kind.TRAINING, data)] == ["string_pattern_mismatch"]
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_without_a_word_on_orchestration_a_job_runs_on_the_worker_and_tries_twice_more(kind: Kind) -> None:
+    orchestration = model_of(without(DOCUMENTS[kind], ("orchestration",))).orchestration
+    assert orchestration.execution.type == "bash"
+    assert (orchestration.retries, orchestration.retry_delay) == (2, timedelta(minutes=5))
+    assert (orchestration.timeout, orchestration.pool, orchestration.queue) == (None, "default_pool", None)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("retries", -1),
+        ("retries", 21),
+        ("retry_delay", "P2D"),
+        ("timeout", "PT0S"),
+        ("timeout", 3600),
+        ("pool", "no pool"),
+        ("execution", {"type": "bash", "memory_gib": 1}),
+        ("execution", {"type": "docker", "memory_gib": 0}),
+        ("execution", {"type": "kubernetes", "namespace": "Jobs"}),
+        ("execution", {"type": "ssh"}),
+        ("execution", {}),
+    ],
+)
+def test_orchestration_that_airflow_could_not_follow_is_refused(key: str, value: object) -> None:
+    assert refused(Kind.MONITORING, ("orchestration", key), value)

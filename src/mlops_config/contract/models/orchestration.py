@@ -5,14 +5,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mlops_config.contract.models.field_types import Iso8601Duration, LabelKey, LabelValue, text
+from mlops_config.contract.models.field_types import Iso8601Duration, text
 from mlops_config.contract.models.model_base import ConfigModel
 
 _Gib = Annotated[float, Field(gt=0, le=24_576)]
 _Cpus = Annotated[float, Field(gt=0, le=1024)]
-_DnsLabel = Annotated[
-    str, text("DNS label", r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$", "fares-jobs", max_length=63)
+_DNS_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_DNS_NAME = rf"{_DNS_LABEL}(?:\.{_DNS_LABEL})*"
+_NODE_WORD = "[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+_DnsLabel = Annotated[str, text("DNS label", f"^{_DNS_LABEL}$", "fares-jobs")]
+_DnsName = Annotated[str, text("DNS name", f"^{_DNS_NAME}$", "fares-trainer", max_length=253)]
+_NodeLabel = Annotated[
+    str, text("node label", f"^(?:{_DNS_NAME}/)?{_NODE_WORD}$", "kubernetes.io/arch", max_length=317)
 ]
+_NodeLabelValue = Annotated[str, text("value of a node label", f"^(?:{_NODE_WORD})?$", "arm64")]
 _PoolName = Annotated[str, text("pool", r"^[A-Za-z0-9_.-]{1,256}$", "gpu_pool")]
 _RetryDelay = Annotated[timedelta, Iso8601Duration(ge=timedelta(0), le=timedelta(days=1))]
 _Timeout = Annotated[timedelta, Iso8601Duration(ge=timedelta(seconds=1), le=timedelta(days=28))]
@@ -43,15 +49,18 @@ class KubernetesExecution(ConfigModel):
     type: Literal["kubernetes"] = Field(
         description="In the environment's image, by digest, in a pod of its own."
     )
-    namespace: _DnsLabel = Field(default="default", description="The pod's namespace.")
-    service_account: _DnsLabel | None = Field(
+    namespace: _DnsLabel = Field(
+        default="default", description="The pod's namespace. Source: Kubernetes, DNS label."
+    )
+    service_account: _DnsName | None = Field(
         default=None, description="The pod's service account; null is the namespace's own."
     )
     cpus: _Cpus = Field(default=1.0, description="Processors requested, and the most it gets.")
     memory_gib: _Gib = Field(default=2.0, description="Memory requested, and the most it gets.")
     gpus: Annotated[int, Field(ge=0, le=64)] = Field(default=0, description="GPUs (nvidia.com/gpu).")
-    node_selector: Annotated[dict[LabelKey, LabelValue], Field(max_length=20)] = Field(
-        default_factory=dict, description="Labels of the nodes it may run on."
+    node_selector: Annotated[dict[_NodeLabel, _NodeLabelValue], Field(max_length=20)] = Field(
+        default_factory=dict,
+        description="Labels of the nodes it may run on. Source: Kubernetes label syntax.",
     )
 
 
@@ -76,7 +85,10 @@ class Orchestration(ConfigModel):
         default=None,
         description="A task is ended after it; null is twice the training's compute.max_runtime.",
     )
-    pool: _PoolName = Field(default="default_pool", description="Airflow pool the tasks take a slot of.")
+    pool: _PoolName = Field(
+        default="default_pool",
+        description="Airflow pool the tasks take a slot of; it has to exist. Source: Airflow pool names.",
+    )
     queue: _PoolName | None = Field(
         default=None, description="Queue of the CeleryExecutor; null is Airflow's default."
     )
