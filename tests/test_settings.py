@@ -55,8 +55,39 @@ def test_a_waiver_is_read_with_its_day(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "folder"),
+    [
+        ("http://127.0.0.1:8080", "dags"),
+        ("https://airflow.example.com/team-a", "/opt/airflow/dags"),
+        ("mwaa://Fares_prod-1", "s3://acme-airflow/dags"),
+        (
+            "https://0a1b-dot-europe-west1.composer.googleusercontent.com",
+            "gs://europe-west1-fares-bucket/dags",
+        ),
+        ("http://[::1]:8080", "C:\\airflow\\dags"),
+    ],
+)
+def test_airflow_is_found_where_the_file_says(tmp_path: Path, url: str, folder: str) -> None:
+    settings = load(tmp_path, f"airflow:\n  url: '{url}'\n  dags_folder: '{folder}'\n")
+    assert settings.airflow == (url, folder)
+
+
+def test_airflows_password_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    text = refusal(tmp_path, "airflow:\n  url: https://admin:hunter2@airflow.example.com\n")
+    assert "2:8: this is no http(s):// address without credentials" in text
+    assert "hunter2" not in text
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("airflow:\n  uri: http://a\n", "2:3: airflow.uri: this key is unknown"),
+        ("airflow: {url: airflow.example.com}\n", "1:16: this is no http(s):// address"),
+        ("airflow: {url: 'https://a/?token=b'}\n", "this is no http(s):// address"),
+        ("airflow: {url: 'mwaa://'}\n", "no mwaa://<name>"),
+        ("airflow: {dags_folder: 'oci://ghcr.io/dags'}\n", "1:24: 'oci://ghcr.io/dags' is no folder"),
+        ("airflow: {dags_folder: ''}\n", "'' is no folder"),
+        ("airflow: {dags_folder: 's3:///dags'}\n", "'s3:///dags' is no folder"),
         ("enviroments: [dev]\n", "1:1: enviroments: this key is unknown"),
         ("image:\n  bse: x\n", "2:3: image.bse: this key is unknown"),
         ("refs:\n  - match: '('\n    environment: dev\n", "is no regular expression"),

@@ -53,6 +53,15 @@ class ImageSettings(NamedTuple):
     """Relative to the repository root; ``None``: the one this package ships."""
 
 
+class AirflowSettings(NamedTuple):
+    """Where ``deploy`` finds Airflow; the verb's options and environment variables come first."""
+
+    url: str | None = None
+    """Of the API server, ``https://…``, or ``mwaa://<environment name>``."""
+    dags_folder: str | None = None
+    """Where the DAG files lie: a folder, or ``s3://`` or ``gs://bucket/prefix``."""
+
+
 DEFAULT_REFS = (
     RefRule(match=r"refs/tags/release/v(?P<version>\d+\.\d+\.\d+)", environment="prod"),
     RefRule(match=r"refs/tags/release/v(?P<version>\d+\.\d+\.\d+-rc\.\d+)", environment="staging"),
@@ -77,6 +86,7 @@ class Settings(NamedTuple):
     stores: tuple[str, ...] = ()
     """URIs; none: a folder ``store`` beside the other generated files."""
     image: ImageSettings = ImageSettings()
+    airflow: AirflowSettings = AirflowSettings()
 
     def is_protected(self, environment: str) -> bool:
         """Whether a release to ``environment`` needs a clean commit."""
@@ -140,6 +150,10 @@ _ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _RULE_CODE = re.compile(r"[A-Z][0-9]{2,3}")
 _MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _REASON_LENGTH = 10
+_AIRFLOW_URL = re.compile(r"https?://[^/@\s?#]+(/[^@\s?#]*)?|mwaa://[A-Za-z][A-Za-z0-9_-]{0,79}")
+"""Without a user's name, a password or a query: credentials never stand in a file. The name of an MWAA
+environment as botocore's model of CreateEnvironment has it."""
+_DAGS_FOLDER = re.compile(r"(s3|gs)://[a-z0-9][a-z0-9._-]+(/[^\s?#]*)?|(?![A-Za-z][A-Za-z0-9+.-]*://)[^\s].*")
 
 
 def _mistakes(settings: Settings) -> Iterator[tuple[ConfigPath, str]]:
@@ -170,6 +184,11 @@ def _mistakes(settings: Settings) -> Iterator[tuple[ConfigPath, str]]:
             yield ("waivers", index, "environment"), _unknown(waiver.environment, settings)
     if settings.contracts is not None and not _MODULE_NAME.fullmatch(settings.contracts):
         yield ("contracts",), f"{settings.contracts!r} is no Python module's name"
+    url, folder = settings.airflow
+    if url is not None and not _AIRFLOW_URL.fullmatch(url):
+        yield ("airflow", "url"), "this is no http(s):// address without credentials, and no mwaa://<name>"
+    if folder is not None and not _DAGS_FOLDER.fullmatch(folder):
+        yield ("airflow", "dags_folder"), f"{folder!r} is no folder, and no s3:// or gs://bucket/prefix"
 
 
 def _unknown(name: str, settings: Settings) -> str:
