@@ -111,6 +111,11 @@ class Servers:
         self._variables = {**(variables or {}), "SPT_NOENV": "1", MARK: self._mark}
         self._started: list[Server] = []
 
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """What a process inherits that is started elsewhere and is to end with this block all the same."""
+        return dict(self._variables)
+
     def __enter__(self) -> "Servers":
         self.folder.mkdir(parents=True, exist_ok=True)
         return self
