@@ -12,9 +12,9 @@ from typing import TypeVar
 import pytest
 import requests
 import yaml
+from tools.loop.servers import Servers, start_prometheus, start_pushgateway
 
 from tests.services import unavailable
-from tests.services.processes import free_port, server
 
 _LIMIT_SECONDS = 30.0
 T = TypeVar("T")
@@ -55,35 +55,24 @@ def eventually(what: Callable[[], T | None], *, otherwise: Callable[[], object] 
 @contextmanager
 def running_pushgateway(folder: Path) -> Iterator[str]:
     """A push gateway; its address."""
-    path = program("prometheus-pushgateway", "prometheus-pushgateway")
-    port = free_port()
-    log_path = folder / "pushgateway.log"
-    with server([path, f"--web.listen-address=127.0.0.1:{port}"], port, log_path):
-        yield f"http://127.0.0.1:{port}"
+    program("prometheus-pushgateway", "prometheus-pushgateway")
+    with Servers(folder) as servers:
+        yield start_pushgateway(servers).until_healthy()
 
 
 @contextmanager
 def running_prometheus(folder: Path, *, targets: list[dict[str, object]], rules: list[Path]) -> Iterator[str]:
     """A Prometheus that scrapes ``targets`` and evaluates ``rules``, both twice a second; its address."""
-    path = program("prometheus", "prometheus")
-    port = free_port()
-    settings, log_path = folder / "prometheus.yml", folder / "prometheus.log"
+    program("prometheus", "prometheus")
+    settings = folder / "prometheus.yml"
     document = {
         "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "500ms"},
         "rule_files": [str(rule) for rule in rules],
         "scrape_configs": targets,
     }
     settings.write_text(yaml.safe_dump(document), encoding="utf-8")
-    command = [
-        path,
-        f"--config.file={settings}",
-        f"--storage.tsdb.path={folder / 'tsdb'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]
-    with server(command, port, log_path):
-        address = f"http://127.0.0.1:{port}"
-        eventually(lambda: requests.get(f"{address}/-/ready", timeout=10).ok, otherwise=log_path.read_text)
-        yield address
+    with Servers(folder) as servers:
+        yield start_prometheus(servers, settings).until_healthy()
 
 
 class Pushgateway:

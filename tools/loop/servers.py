@@ -167,29 +167,29 @@ class Servers:
         return sorted({place for inode, place in _listening() if inode in sockets})
 
     def _end(self) -> None:
-        running = {*self.processes(), *(each.process.pid for each in self._started)}
-        for server in self._started:
-            server.signal(signal.SIGTERM)
-        self._until_gone(_GRACE_SECONDS)
-        for server in self._started:
-            server.signal(signal.SIGKILL)
-        deadline = time.monotonic() + _END_SECONDS
-        while left := self.processes():
-            for pid in left:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            self._until_gone(_POLL_SECONDS)
-            if time.monotonic() > deadline:
-                raise ServerError(f"processes {left} of {sorted(running)} do not end")
+        self._until_gone(signal.SIGTERM, _GRACE_SECONDS)
+        left = self._until_gone(signal.SIGKILL, _END_SECONDS)
         for server in self._started:
             server.process.wait()
+        if left:
+            raise ServerError(f"processes {left} do not end")
 
-    def _until_gone(self, limit: float) -> None:
+    def _until_gone(self, number: int, limit: float) -> list[int]:
+        """Sends a signal to every process there is, and to those that come; those left after ``limit``."""
         deadline = time.monotonic() + limit
-        while time.monotonic() < deadline:
-            ended = [each.process.poll() is not None for each in self._started]
-            if all(ended) and not self.processes():
-                return
+        told: set[int] = set()
+        while True:
+            left = self.processes()
+            left += [each.process.pid for each in self._started if each.process.poll() is None]
+            if not left or time.monotonic() > deadline:
+                return left
+            for server in self._started:
+                if server.process.pid in left and server.process.pid not in told:
+                    server.signal(number)
+            for pid in set(left) - told:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            told.update(left)
             time.sleep(_POLL_SECONDS)
 
 

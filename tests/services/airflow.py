@@ -1,0 +1,46 @@
+"""A real Airflow: API server, scheduler, DAG processor and triggerer, on a free port of loopback."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tools.airflow_environment import python_of
+from tools.loop.servers import Servers
+from tools.loop.servers_airflow import PARTS, Airflow
+
+from tests.services import unavailable
+
+
+@contextmanager
+def running_airflow(
+    folder: Path,
+    *,
+    version: str = "3.3",
+    parts: tuple[str, ...] = tuple(PARTS),
+    users: dict[str, str] | None = None,
+    dags: tuple[Path, ...] | None = None,
+) -> Iterator[Airflow]:
+    """An Airflow below ``folder`` that is healthy; ``dags`` are its DAG files, by default this repository's.
+
+    ``users`` are names with passwords; without any, everybody is an admin and needs no login.
+    """
+    if not python_of(version).exists():
+        unavailable(f"no Airflow {version} (make setup-airflow)")
+    with Servers(folder / "logs") as servers:
+        airflow = Airflow(servers, folder / "airflow", version=version, users=users)
+        airflow.add_dags(dags)
+        airflow.start(parts)
+        airflow.until_healthy()
+        yield airflow
+
+
+@pytest.fixture(scope="session")
+def airflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
+    """An Airflow 3.3 with this repository's DAGs that all tests of a worker share: use projects of your own.
+
+    Deployments go to its ``deployments`` folder and are parsed within seconds; a Connection of a test's own
+    needs an environment of a name of its own.
+    """
+    with running_airflow(tmp_path_factory.mktemp("airflow")) as airflow:
+        yield airflow
