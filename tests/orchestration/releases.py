@@ -82,8 +82,8 @@ def release(
     data = {}
     for kind in Kind:
         path = ROOT / "configs" / environment / canonical_name(environment, kind)
-        edit = (edits or {}).get(kind, lambda text: text)
-        data[kind] = edit(path.read_text("utf-8")).encode()
+        text = path.read_text("utf-8")
+        data[kind] = (edits[kind](text) if edits and kind in edits else text).encode()
     bundle = Bundle.of("city-taxi", "trip-fare", environment, data)
     files = read_bundle(bundle, VALIDATORS, "it")
     sources = {kind: f"configs/{environment}/{canonical_name(environment, kind)}" for kind in Kind}

@@ -1,4 +1,4 @@
-"""What Airflow is to run for a release: the four files' values in Airflow's terms, nothing read or written."""
+"""What Airflow is to run for a release: the four files in Airflow's terms. Nothing is read or written."""
 
 from datetime import timedelta
 from typing import Any

@@ -76,7 +76,8 @@ class DagFolder:
         """
         if bundle.digest != deployment.config_digest:
             raise IntegrityError(
-                f"release {deployment.release} is of {deployment.config_digest}, this bundle is {bundle.digest}"
+                f"release {deployment.release} is of {deployment.config_digest},"
+                f" this bundle is {bundle.digest}"
             )
         key = self._key(deployment.project, deployment.model_name, deployment.environment)
         folder = key.rpartition("/")[0]
