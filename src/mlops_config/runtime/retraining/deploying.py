@@ -1,19 +1,24 @@
 """Hands a model version to the deployer, its package where the provider can read it."""
 
 import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mlops_config.bundle.archive import read_folder
 from mlops_config.contract.rules.identity import endpoint_name
 from mlops_config.deploy import open_deployer
 from mlops_config.deploy.interface import Deployment, EndpointStatus, Revision
-from mlops_config.errors import UsageError
+from mlops_config.errors import IntegrityError, UsageError
+from mlops_config.files import make_output_folder, write_atomically
 from mlops_config.ledger.entries import Draft, Event
 from mlops_config.runtime.context import JobContext
 from mlops_config.runtime.tracking.interface import ModelVersion
 
+CONFIG_VARIABLE = "MLOPS_CONFIG_DIR"
 PACKAGES_VARIABLE = "MLOPS_PACKAGES"
 """Where model packages are put for a cloud's model server, such as ``s3://bucket/models``."""
 _SCHEMES = {"aws": "s3://", "gcp": "gs://"}
@@ -112,8 +117,29 @@ def _example(columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
     return [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
+def served_configuration(context: JobContext) -> Path:
+    """A folder with the bundle for a server on this machine: the checkout may change while it serves."""
+    folder = context.scratch.parent / "configs" / context.config_digest.removeprefix("sha256:")
+    if folder.is_dir() and read_folder(folder).digest == context.config_digest:
+        return folder.resolve()
+    make_output_folder(context.scratch.parent)
+    folder.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        whole = Path(scratch, "bundle")
+        for name, data in context.bundle.contents().items():
+            write_atomically(whole / name, data)
+        with suppress(OSError):
+            # Another process may have put the same files there meanwhile.
+            whole.rename(folder)
+    if read_folder(folder).digest != context.config_digest:
+        raise IntegrityError(f"{folder} is not the bundle {context.config_digest}", hint="remove that folder")
+    return folder.resolve()
+
+
 def _variables(context: JobContext) -> dict[str, str]:
+    is_local = context.configs.inference.deployer.target == "local"
     given = {
+        CONFIG_VARIABLE: str(served_configuration(context)) if is_local else None,
         "MLOPS_ENVIRONMENT": context.environment,
         "MLOPS_CONFIG_DIGEST": context.config_digest,
         "MLOPS_COMMIT": context.provenance.commit,
