@@ -15,7 +15,7 @@ PERCENT = "\N{NO-BREAK SPACE}%"
 def change_table(found: Sequence[Change], limit: int) -> str:
     """A row per change, at most ``limit``: key, old value, new value, and how they compare."""
     rows = [
-        (code(_where(change)), _value(change, old=True), _value(change, old=False), _comparison(change))
+        (code(_where(change)), _value(change, old=True), _value(change, old=False), comparison(change))
         for change in found[:limit]
     ]
     if len(found) > limit:
@@ -27,9 +27,9 @@ def in_words(change: Change) -> str:
     """The change in a phrase, such as "drift.threshold 0.2 → 0.15", with how much that is."""
     where = code(_where(change))
     if change.nature is Nature.CHANGED:
-        comparison = _comparison(change)
+        compared = comparison(change)
         values = f"{_value(change, old=True, limit=40)} → {_value(change, old=False, limit=40)}"
-        return f"{where} {values}{f' ({comparison})' if comparison else ''}"
+        return f"{where} {values}{f' ({compared})' if compared else ''}"
     if isinstance(change.new if change.nature is Nature.ADDED else change.old, dict | list):
         return f"{where} {change.nature}"
     value = _value(change, old=change.nature is Nature.REMOVED, limit=40)
@@ -46,7 +46,8 @@ def _value(change: Change, *, old: bool, limit: int = 100) -> str:
     return code(shortened(value_text(change.old if old else change.new), limit))
 
 
-def _comparison(change: Change) -> str:
+def comparison(change: Change) -> str:
+    """How the two values compare: a factor, a percentage, what came into a list and what left it."""
     if change.nature is not Nature.CHANGED:
         return str(change.nature)
     if change.factor is not None:
