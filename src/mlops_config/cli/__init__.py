@@ -27,6 +27,7 @@ VERBS = {
     "rules": "rules",
     "run": "run",
     "promote": "promote",
+    "rollback": "rollback",
     "undeploy": "undeploy",
 }
 """Where each verb is defined: a module of this package, or something in one."""

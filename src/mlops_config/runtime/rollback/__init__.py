@@ -1,0 +1,1 @@
+"""Going back: configuration, image and model as the one unit that served before."""

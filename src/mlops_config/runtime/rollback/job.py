@@ -1,0 +1,118 @@
+"""Goes back when it is asked to, or when what was deployed last turns out to be worse than that before."""
+
+import os
+from itertools import islice
+from pathlib import Path
+
+from mlops_config.contract.rules.identity import endpoint_name
+from mlops_config.deploy.alarms import PROMETHEUS_VARIABLE, alarms_of_environment
+from mlops_config.deploy.interface import Deployment, Revision
+from mlops_config.errors import JobRefusedError, UsageError
+from mlops_config.ledger.entries import Reason
+from mlops_config.runtime.context import JobContext
+from mlops_config.runtime.metrics.jobs import job_metrics
+from mlops_config.runtime.monitoring.job import reports
+from mlops_config.runtime.rollback.opening import Opened
+from mlops_config.runtime.rollback.running import Asked, RollbackOutcome, carry_out, prepare
+from mlops_config.runtime.rollback.units import Past, past
+from mlops_config.runtime.rollback.watching import ALARM, GATE, Need, asks, need
+
+_REPORTS = 100
+"""Newest reports that are looked at: a bake time has few."""
+
+
+def run(opened: Opened, asked: Asked, *, dry_run: bool = False, if_needed: bool = False) -> RollbackOutcome:
+    """Plans the rollback and carries it out.
+
+    ``if_needed`` first asks whether the deployment that bakes has to be taken back; if not, nothing happens.
+
+    Raises:
+        UsageError: there is nothing to go back to.
+        JobRefusedError: the plan is refused, or it is needed and there is nothing to go back to.
+        IntegrityError: a record or bundle is missing or changed.
+        ServiceError: a service failed; asked for again, it goes on.
+    """
+    why: tuple[Reason, ...] = (Reason(code="asked", text=asked.because or "rolled back by hand"),)
+    if if_needed:
+        found = needed(opened)
+        if not found.go:
+            return RollbackOutcome(
+                rolled_back=found.rolled_back, done=found.done, reasons=found.reasons, dry_run=dry_run
+            )
+        why = found.reasons
+        try:
+            prepared = prepare(opened, asked)
+        except UsageError as error:
+            reasons = (*why, Reason(code="refused", text=error.message))
+            raise JobRefusedError(
+                f"{why[0].text}, but {error.message}",
+                document=RollbackOutcome(done=False, reasons=reasons).document(),
+                hint=error.hint,
+            ) from error
+    else:
+        prepared = prepare(opened, asked)
+    if dry_run:
+        refused = prepared.plan.refusals
+        return RollbackOutcome(
+            prepared.plan, done=False, reasons=refused or why, dry_run=True, exit_code=int(bool(refused))
+        )
+    with job_metrics(prepared.now, "rollback"):
+        return carry_out(opened, prepared, asked, why)
+
+
+def needed(opened: Opened) -> Need:
+    """Whether the deployment that bakes has to be taken back; only what can change the answer is asked."""
+    seen = past(opened.ledger.entries())
+    context = opened.context(opened.release(None))
+    rollback = context.configs.retrain.rollback
+    found = islice(reports(context), _REPORTS) if asks(GATE, seen, rollback, opened.now) else ()
+    answer = need(seen, found, (), rollback, opened.now, dag_run=opened.dag_run)
+    if answer.go or answer.done or not asks(ALARM, seen, rollback, opened.now):
+        return answer
+    return need(seen, (), _firing(context, seen), rollback, opened.now, dag_run=opened.dag_run)
+
+
+def dags_folder_of(asked: str | None, opened: Opened, config: Path | None) -> str | None:
+    """Airflow's DAG folder: the one that is asked for, that the environment or the settings name, or the one
+    that the configuration itself lies in, as where Airflow runs the job.
+    """
+    from mlops_config.orchestration.deployment import BUNDLES, FILE_NAME
+    from mlops_config.orchestration.folder import DEPLOYMENTS, FOLDER_VARIABLE
+
+    named = asked or os.environ.get(FOLDER_VARIABLE) or opened.settings.airflow.dags_folder
+    if named or config is None:
+        return named
+    bundles = config.resolve().parent.parent
+    deployments = next(iter(bundles.parents[3:4]), None)
+    is_deployment = bundles.name == BUNDLES and (bundles.parent / FILE_NAME).is_file()
+    if deployments is None or not is_deployment or deployments.name != DEPLOYMENTS:
+        return None
+    # A copy that is only read, such as one of a bucket, is not where deployments are made.
+    return str(deployments.parent) if os.access(bundles.parent, os.W_OK) else None
+
+
+def _firing(context: JobContext, seen: Past) -> tuple[str, ...]:
+    """Names of the rollout's alarms that fire."""
+    inference, model = context.configs.inference, seen.changed.model if seen.changed else None
+    if inference.endpoint is None or not inference.endpoint.rollout.rollback_alarms:
+        return ()
+    if not os.environ.get(PROMETHEUS_VARIABLE):
+        context.console.say(f"warning: nobody watches for an {ALARM}: {PROMETHEUS_VARIABLE} is not set")
+        return ()
+    revision = Revision(
+        model_name=model.name if model else "",
+        model_version=model.version if model else 0,
+        config_digest=context.config_digest,
+        image=None,
+        package_uri="",
+    )
+    return alarms_of_environment()(
+        Deployment(
+            project=context.bundle.project,
+            environment=context.environment,
+            endpoint=endpoint_name(inference),
+            revision=revision,
+            inference=inference,
+            smoke_test=context.configs.retrain.redeploy.smoke_test,
+        )
+    )
