@@ -10,7 +10,7 @@ from mlops_config.bundle.bundle import Bundle
 from mlops_config.console import Console
 from mlops_config.contract.validation import EnvironmentConfigs, Validation, validate
 from mlops_config.contract.validators import Validators
-from mlops_config.errors import FindingsError, IntegrityError, UsageError
+from mlops_config.errors import FindingsError, IntegrityError, MlopsConfigError, UsageError
 from mlops_config.files import make_output_folder, write_atomically
 from mlops_config.findings import Severity
 from mlops_config.kinds import Kind
@@ -136,7 +136,8 @@ def run(options: Options, settings: Settings, console: Console) -> RunResult:
         record = in_force
         console.say(f"unchanged: {record.environment} runs release {record.name} of these very files already")
     elif standing:
-        record = _published(record, bundle, standing, settings, console)
+        record = _published(record.as_released(), bundle, standing, settings, console)
+    record = _with_activation(record, folder / RECORD_NAME)
     write_atomically(folder / RECORD_NAME, record.to_json())
     notes = None
     if Stage.NOTES in options.stages:
@@ -228,6 +229,15 @@ def _recorded(path: Path, draft: ReleaseRecord) -> ReleaseRecord:
             hint="run 'mlops-config build' again",
         )
     return record
+
+
+def _with_activation(record: ReleaseRecord, path: Path) -> ReleaseRecord:
+    """The record with what `deploy` wrote beside it, where that was of this very release."""
+    try:
+        there = read_record(path)
+    except MlopsConfigError:
+        return record
+    return there if there.as_released() == record.as_released() else record
 
 
 def _standing(draft: ReleaseRecord, options: Options, settings: Settings, output: Path) -> Standing:

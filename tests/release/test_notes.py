@@ -12,7 +12,15 @@ from mlops_config.github.limits import RELEASE_CHARACTERS
 from mlops_config.kinds import Kind
 from mlops_config.release.changes import Change, Nature, changes
 from mlops_config.release.notes import render_notes
-from mlops_config.release.record import BundleLocation, ImageRecord, PreviousRelease, SourceRecord
+from mlops_config.release.record import (
+    ActivationRecord,
+    BundleLocation,
+    DagRunRecord,
+    ImageRecord,
+    PreviousRelease,
+    ServingModel,
+    SourceRecord,
+)
 from mlops_config.release.thresholds import AlertInForce, Thresholds, thresholds
 
 FOUND = changes(OLD, NEW)
@@ -210,3 +218,35 @@ def test_text_from_outside_pings_and_links_nobody():
     assert set(page.links) <= {"https://github.com/acme/fares"}
     assert "@" not in page.outside
     assert "evil" not in page.outside
+
+
+ACTIVATION = ActivationRecord(
+    activated_at=datetime(2026, 11, 22, 22, 5, tzinfo=UTC),
+    airflow="https://airflow.acme.example",
+    dags_folder="s3://acme-airflow/dags",
+    dag_runs=(
+        DagRunRecord(
+            job="training",
+            dag_id="city-taxi.trip-fare.prod.training",
+            run_id="deploy__prod__1.2.0",
+            state="success",
+            because="training changed: estimator.hyperparameters.max_iter",
+            url="https://airflow.acme.example/dags/city-taxi.trip-fare.prod.training/runs/deploy__prod__1.2.0",
+        ),
+    ),
+    model=ServingModel(name="trip-fare-prod", version=8, config_digest=digest("c")),
+)
+
+
+def test_what_runs_after_a_deployment():
+    held_against("notes-running.md", notes(record(activation=ACTIVATION), previous=earlier_record()))
+
+
+def test_a_deployment_without_runs_says_so():
+    text = section(notes(record(activation=ACTIVATION.model_copy(update={"dag_runs": ()}))), "Running")
+    assert "No DAG run was needed." in text
+
+
+def test_a_deployment_changes_no_byte_of_what_stores_hold():
+    assert record(activation=ACTIVATION).as_released().to_json() == record().to_json()
+    assert b"activation" not in record().to_json()

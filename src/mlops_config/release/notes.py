@@ -19,7 +19,7 @@ from mlops_config.release.markdown import (
     value_text,
     visible,
 )
-from mlops_config.release.record import FileRecord, ImageRecord, ReleaseRecord
+from mlops_config.release.record import ActivationRecord, FileRecord, ImageRecord, ReleaseRecord
 from mlops_config.release.thresholds import AlertInForce, Limit, Thresholds
 
 MAX_CHANGES = 200
@@ -44,6 +44,7 @@ def render_notes(
     """
     sections = (
         _head(record, server_url),
+        *_running(record.activation),
         _changed(record, found, previous, not_compared, server_url),
         _thresholds(in_force),
         _files(record, previous),
@@ -96,6 +97,33 @@ def _released(record: ReleaseRecord) -> str:
     if record.source.run_url:
         words += f" in {link('this run', record.source.run_url)}"
     return f"{words}, with mlops-config {plain(record.tool.version)}"
+
+
+def _running(activation: ActivationRecord | None) -> Iterator[str]:
+    """What Airflow runs of it, once the release was deployed."""
+    if activation is None:
+        return
+    facts = [
+        (
+            "airflow",
+            link(code(activation.airflow), activation.airflow) if activation.airflow else "not asked",
+        ),
+        ("DAG folder", code(activation.dags_folder)),
+        ("since", f"{activation.activated_at:%Y-%m-%d %H:%M} UTC"),
+    ]
+    if model := activation.model:
+        facts.append(("model", code(model.uri)))
+        trained = code(model.config_digest) if model.config_digest else "not known"
+        facts.append(("model trained with", trained))
+    yield f"### Running\n\n{table(facts[0], facts[1:])}"
+    if activation.dag_runs:
+        rows = [
+            (link(code(run.dag_id), run.url), code(run.run_id), code(run.state), code(run.because))
+            for run in activation.dag_runs
+        ]
+        yield table(("DAG run of", "id", "state", "because"), rows)
+    else:
+        yield "No DAG run was needed."
 
 
 def _changed(

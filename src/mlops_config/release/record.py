@@ -97,6 +97,48 @@ class ToolRecord(_Frozen):
     version: str
 
 
+class DagRunRecord(_Frozen):
+    """A DAG run that a deployment asked for."""
+
+    job: str
+    dag_id: str
+    run_id: str
+    state: str
+    """As Airflow says it: ``success``, ``failed``, or of a run that is still going."""
+    because: str
+    """Why it was asked for."""
+    url: str | None = None
+    """Its page."""
+
+
+class ServingModel(_Frozen):
+    """The model that served when the deployment ended."""
+
+    name: str
+    version: int
+    config_digest: Digest | None
+    """Of the configuration that it was trained with."""
+    registry: str | None = None
+    """Address of the registry that says so; ``None``: the ledger does."""
+
+    @property
+    def uri(self) -> str:
+        """As MLflow writes it."""
+        return f"models:/{self.name}/{self.version}"
+
+
+class ActivationRecord(_Frozen):
+    """What came of handing the release to Airflow."""
+
+    activated_at: datetime
+    """UTC."""
+    airflow: str | None
+    """Address of Airflow's API server."""
+    dags_folder: str
+    dag_runs: tuple[DagRunRecord, ...] = ()
+    model: ServingModel | None = None
+
+
 class ReleaseRecord(_Frozen):
     """Everything known about one release. Two commits with equal configs have one digest and two records."""
 
@@ -117,6 +159,8 @@ class ReleaseRecord(_Frozen):
     image: ImageRecord | None = None
     bundles: tuple[BundleLocation, ...] = ()
     previous: PreviousRelease | None = None
+    activation: ActivationRecord | None = None
+    """Only beside the notes of the run that deployed it: what a store holds was written before."""
 
     @property
     def revision(self) -> str:
@@ -133,4 +177,9 @@ class ReleaseRecord(_Frozen):
 
     def to_json(self) -> bytes:
         """The record as ``release.json`` holds it: indented UTF-8 JSON with a final newline."""
-        return self.model_dump_json(indent=2).encode() + b"\n"
+        left_out = None if self.activation else {"activation"}
+        return self.model_dump_json(indent=2, exclude=left_out).encode() + b"\n"
+
+    def as_released(self) -> "ReleaseRecord":
+        """The record as stores hold it: without what came after."""
+        return self.model_copy(update={"activation": None})

@@ -73,7 +73,7 @@ def verify_record(path: Path, digest: str | None, environments: Sequence[str]) -
             raise IntegrityError(f"{location.store} does not hold the bundle {record.config_digest}")
         _require_files(bundle, record, location.store)
         stored = store.fetch_release(record.project, record.environment, record.name)
-        if stored != record:
+        if stored != record.as_released():
             state = "another record" if stored else "no record"
             raise IntegrityError(f"{location.store} holds {state} of {record.environment} {record.name}")
         yield f"{location.uri}: bundle and release record"
