@@ -70,14 +70,16 @@ def decide(
     facts: Facts | None = None,
     *,
     longest_run: timedelta = timedelta(days=1),
+    own: str | None = None,
 ) -> Decision:
     """The decision at ``now`` (UTC).
 
     ``reports`` and ``ledger`` may be in any order. ``longest_run`` is how long a retraining may
-    take: one that started before that and never ended counts as failed, not as running.
+    take: one that started before that and never ended counts as failed, not as running. ``own`` is the job id
+    of a retraining that goes on: what its earlier tries wrote holds it back as little as if it was not there.
     """
     facts = facts or Facts()
-    past = history(ledger, now, longest_run)
+    past = history(ledger, now, longest_run, own=own)
     fresh = _since(reports, past.last_started)
     fired: list[Reason] = []
     quiet: list[Reason] = []

@@ -1,6 +1,6 @@
 """What the ledger says of past retrainings."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,36 +31,64 @@ class History:
         return self.started[-1] if self.started else None
 
 
-def history(ledger: Sequence[LedgerEntry], now: datetime, longest_run: timedelta) -> History:
+@dataclass(slots=True)
+class _Retraining:
+    """One retraining, all tries of it; the later one counts."""
+
+    began: datetime
+    outcome: str | None = None
+    """``None``: it wrote no end."""
+    forgiven: bool = False
+    """Whether the circuit was reset after it."""
+
+
+def history(
+    ledger: Sequence[LedgerEntry], now: datetime, longest_run: timedelta, *, own: str | None = None
+) -> History:
     """The ledger's retrainings, read in the order of its numbers.
 
     One that wrote no end before the next began, or within ``longest_run``, was killed: it counts as a failure
-    and not as running. A refused challenger is no failure: the job did what it is for.
+    and not as running. A refused challenger is no failure: the job did what it is for. Tries of one
+    retraining have one job id: they count once, by when the last began and how it ended. ``own`` is the
+    job id of the retraining that asks, which stands in nobody's way but its own.
     """
-    started: list[datetime] = []
-    running: tuple[str | None, datetime] | None = None
-    failures, spent = 0, 0.0
+    runs: dict[str | int, _Retraining] = {}
+    spent = 0.0
     entries = sorted(ledger, key=lambda entry: entry.sequence)
     for entry in entries:
+        job = entry.job_id or entry.sequence
         if entry.event is Event.RETRAIN_STARTED:
-            failures += running is not None
-            started.append(entry.time)
-            running = (entry.job_id, entry.time)
+            runs.pop(job, None)
+            runs[job] = _Retraining(entry.time)
         elif entry.event is Event.RETRAIN_ENDED:
-            running = None if running and running[0] == entry.job_id else running
-            if any(reason.code == INTERRUPTED for reason in entry.reasons):
-                started.pop()
-                continue
-            failures = failures + 1 if entry.outcome == "failed" else 0
-            if (entry.time.year, entry.time.month) == (now.year, now.month):
+            interrupted = any(reason.code == INTERRUPTED for reason in entry.reasons)
+            if job in runs:
+                runs[job].outcome = INTERRUPTED if interrupted else entry.outcome
+            if not interrupted and (entry.time.year, entry.time.month) == (now.year, now.month):
                 spent += entry.cost_usd or 0.0
         elif entry.event is Event.RESET:
-            failures, running = 0, None
-    killed = running is not None and running[1] + longest_run < now
+            for run in runs.values():
+                run.forgiven = True
+    counted = [run for job, run in runs.items() if job != own and run.outcome != INTERRUPTED]
+    last = counted[-1] if counted else None
+    # Of several without an end only the last can still run: it began when the others no longer did.
+    runs_now = last is not None and last.outcome is None and not last.forgiven
+    running = last if last and runs_now and last.began + longest_run >= now else None
     return History(
         first_entry=entries[0].time if entries else None,
-        started=tuple(sorted(started)),
-        running_since=running[1] if running and not killed else None,
-        failures=failures + killed,
+        started=tuple(sorted(run.began for run in counted)),
+        running_since=running.began if running else None,
+        failures=_failures(run for run in counted if run is not running),
         spent_usd_this_month=spent,
     )
+
+
+def _failures(ended: Iterable[_Retraining]) -> int:
+    """Failures since the last success, or since the circuit was reset."""
+    failures = 0
+    for run in ended:
+        if run.outcome in ("succeeded", "refused"):
+            failures = 0
+        elif not run.forgiven:
+            failures += 1
+    return failures

@@ -1,7 +1,7 @@
 """The retraining job: decides, trains a challenger, judges it with the champion, promotes it if it may."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Literal
@@ -12,54 +12,27 @@ from mlops_config.ledger.ledger import LedgerMovedError
 from mlops_config.runtime.context import JobContext
 from mlops_config.runtime.monitoring.job import reports
 from mlops_config.runtime.monitoring.report import MonitoringReport
-from mlops_config.runtime.retraining.challenging import Contest
 from mlops_config.runtime.retraining.deciding import Decision, decide
 from mlops_config.runtime.retraining.facts import gather, longest, spent_since
-from mlops_config.runtime.retraining.history import INTERRUPTED
+from mlops_config.runtime.retraining.history import INTERRUPTED, history
+from mlops_config.runtime.retraining.outcome import RetrainOutcome
 from mlops_config.runtime.retraining.overriding import overridden
-from mlops_config.runtime.retraining.promoting import Promotion, drop_expired, promote
+from mlops_config.runtime.retraining.promoting import drop_expired, promote
+from mlops_config.runtime.retraining.resuming import (
+    EarlierTry,
+    earlier_try,
+    newest_row,
+    registered,
+    rows_read,
+)
 from mlops_config.runtime.retraining.running import Trained, data_of, train_challenger
 from mlops_config.runtime.tracking.interface import ModelVersion
+from mlops_config.runtime.training.packaging import FINGERPRINT_TAG
 
 _REPORTS = 1_000
 """Newest reports that are looked at: a month of hourly ones."""
 _TRIES = 5
 """Decisions made anew because somebody else wrote to the ledger meanwhile."""
-
-
-@dataclass(frozen=True, slots=True)
-class RetrainOutcome:
-    """What a run decided and did."""
-
-    decision: Decision | None = None
-    contest: Contest | None = None
-    challenger: ModelVersion | None = None
-    promotion: Promotion | None = None
-    note: str | None = None
-    """What a person has to do next."""
-    lines: tuple[str, ...] = field(default=())
-
-    @property
-    def summary(self) -> str:
-        """What happened, a line for each step."""
-        return "\n".join([*self.lines, *([self.note] if self.note else [])])
-
-    def document(self) -> dict[str, Any]:
-        """The outcome for programs."""
-        decision, contest = self.decision, self.contest
-        return {
-            "retrain": decision.retrain if decision else False,
-            "triggered": _plain(decision.triggered if decision else ()),
-            "held": _plain(decision.held if decision else ()),
-            "quiet": _plain(decision.quiet if decision else ()),
-            "accepted": contest.accepted if contest else None,
-            "reasons": _plain(contest.reasons if contest else ()),
-            "challenger": self.challenger.version if self.challenger else None,
-            "metrics": dict(contest.challenger.metrics) if contest else {},
-            "champion_metrics": dict(contest.champion.metrics) if contest and contest.champion else {},
-            "promotion": self.promotion.document() if self.promotion else None,
-            "note": self.note,
-        }
 
 
 def run(
@@ -79,20 +52,24 @@ def run(
         return RetrainOutcome(lines=("the circuit breaker is closed; failures are counted from zero",))
     if not dry_run:
         drop_expired(context)
+    earlier = None if dry_run else earlier_try(context.ledger.entries(), context.dag_run)
+    if earlier is not None:
+        context.console.say(f"an earlier try of {context.dag_run} began at {earlier.start.time.isoformat()}")
+        context = replace(context, job_id=earlier.start.job_id or context.job_id)
     for _ in range(_TRIES):
         ledger = context.ledger.entries()
-        seen = tuple(islice(reports(context), _REPORTS))
-        decision = _decided(context, ledger, seen, requested)
-        if dry_run:
-            return RetrainOutcome(decision, lines=(f"dry run: {decision.summary}",))
-        head = ledger[-1] if ledger else None
         try:
+            if earlier is not None and (done := _gone_on(context, earlier, ledger)) is not None:
+                return done
+            seen = tuple(islice(reports(context), _REPORTS))
+            decision = _decided(context, ledger, seen, requested, earlier)
+            if dry_run:
+                return RetrainOutcome(decision, lines=(f"dry run: {decision.summary}",))
             if not decision.retrain:
-                _note_decision(context, decision, ledger)
+                _note_decision(context, decision, ledger, earlier)
                 return RetrainOutcome(decision, lines=(decision.summary,))
-            context.ledger.append(
-                _draft(context, Event.RETRAIN_STARTED, reasons=decision.reasons), after=head
-            )
+            if earlier is None or earlier.end is not None:
+                _start(context, decision.reasons, ledger)
         except LedgerMovedError:
             continue
         return _retrained(context, decision, seen, ledger)
@@ -102,11 +79,58 @@ def run(
     )
 
 
+def _start(context: JobContext, reasons: tuple[Reason, ...], ledger: Sequence[LedgerEntry]) -> None:
+    """Writes the start right behind the entry that the decision saw.
+
+    Raises:
+        LedgerMovedError: somebody was faster.
+    """
+    draft = _draft(context, Event.RETRAIN_STARTED, reasons=reasons)
+    context.ledger.append(draft, after=ledger[-1] if ledger else None)
+
+
+def _gone_on(
+    context: JobContext, earlier: EarlierTry, ledger: Sequence[LedgerEntry]
+) -> RetrainOutcome | None:
+    """What is left of an earlier try that got as far as a verdict; ``None``: it did not, so decide anew."""
+    end = earlier.end
+    judged = end is not None and end.outcome in ("succeeded", "refused")
+    version = registered(context, earlier)
+    if version is None:
+        line = "an earlier try of this DAG run ended; nothing of it is left to do"
+        return RetrainOutcome(earlier=earlier, lines=(line,)) if judged else None
+    others = history(ledger, context.now, longest(context), own=context.job_id)
+    if judged:
+        return _promoted(context, RetrainOutcome(earlier=earlier, challenger=version))
+    if others.running_since is not None:
+        return None
+    if end is not None:
+        _start(context, earlier.start.reasons, ledger)
+    made = {
+        "model": _reference(version),
+        "champion": end.champion if end else None,
+        "data_fingerprint": version.tags.get(FINGERPRINT_TAG),
+        "rows": rows_read(version),
+        "window_end": newest_row(version),
+        "metrics": dict(version.metrics),
+    }
+    reasons = (Reason(code="resumed", text="an earlier try of the same DAG run accepted the challenger"),)
+    began = datetime.now(UTC)
+    try:
+        outcome = _promoted(context, RetrainOutcome(earlier=earlier, challenger=version), reasons)
+    except BaseException as error:
+        _end(context, began, "failed", (_why(error),), made)
+        raise
+    _end(context, began, "succeeded", reasons, made)
+    return outcome
+
+
 def _decided(
     context: JobContext,
     ledger: Sequence[LedgerEntry],
     seen: Sequence[MonitoringReport],
     requested: str | None,
+    earlier: EarlierTry | None,
 ) -> Decision:
     with context.console.stage("decide") as log:
         facts = gather(context, data_of(context, context.configs.training), ledger, requested)
@@ -118,13 +142,21 @@ def _decided(
             context.now,
             facts,
             longest_run=longest(context),
+            own=earlier.start.job_id if earlier else None,
         )
         log.done("retrain" if decision.retrain else "no retraining")
     return decision
 
 
-def _note_decision(context: JobContext, decision: Decision, ledger: Sequence[LedgerEntry]) -> None:
+def _note_decision(
+    context: JobContext, decision: Decision, ledger: Sequence[LedgerEntry], earlier: EarlierTry | None
+) -> None:
     """Writes a refusal down, unless the last one had the same reasons: who asks hourly says it once."""
+    if earlier is not None and earlier.end is None:
+        stopped = Reason(code=INTERRUPTED, text="the process was killed, and by now nothing asks for it")
+        context.ledger.append(
+            _draft(context, Event.RETRAIN_ENDED, outcome="failed", reasons=(stopped,)), after=ledger[-1]
+        )
     codes = [reason.code for reason in decision.reasons]
     last = next((entry for entry in reversed(ledger) if entry.event is Event.RETRAIN_DECIDED), None)
     if last is not None and [reason.code for reason in last.reasons] == codes:
@@ -138,41 +170,49 @@ def _retrained(
     seen: Sequence[MonitoringReport],
     ledger: Sequence[LedgerEntry],
 ) -> RetrainOutcome:
-    started = datetime.now(UTC)
-    trained: Trained | None = None
+    began = datetime.now(UTC)
+    made: Mapping[str, Any] = {}
     try:
         training = overridden(context.configs)
         trained = train_challenger(context, training, seen, ledger)
-        outcome = _promoted(context, decision, trained)
+        made = _made(trained)
+        contest = trained.contest
+        outcome = RetrainOutcome(
+            decision, contest, challenger=trained.version, lines=(decision.summary, contest.summary)
+        )
+        if contest.accepted and trained.version is not None:
+            outcome = _promoted(context, outcome, contest.reasons, trained.smoke_rows)
     except BaseException as error:
-        _end(context, started, "failed", (_why(error),), trained)
+        _end(context, began, "failed", (_why(error),), made)
         raise
-    contest = trained.contest
-    _end(context, started, "succeeded" if contest.accepted else "refused", contest.reasons, trained)
+    _end(context, began, "succeeded" if contest.accepted else "refused", contest.reasons, made)
     return outcome
+
+
+def _made(trained: Trained) -> dict[str, Any]:
+    """What the ledger is told of the challenger, registered or refused."""
+    return {
+        "model": _reference(trained.version),
+        "champion": _reference(trained.champion),
+        "data_fingerprint": trained.fingerprint,
+        "rows": trained.rows.total,
+        "window_end": trained.rows.newest,
+        "metrics": dict(trained.contest.challenger.metrics),
+    }
 
 
 def _end(
     context: JobContext,
-    started: datetime,
+    began: datetime,
     outcome: Literal["succeeded", "failed", "refused"],
     reasons: tuple[Reason, ...],
-    trained: Trained | None,
+    made: Mapping[str, Any],
 ) -> None:
     """Writes the end down; of a registered challenger also what it was made of, whatever came after."""
-    made: dict[str, Any] = {}
-    if trained is not None:
-        made = {
-            "model": _reference(trained.version),
-            "champion": _reference(trained.champion),
-            "data_fingerprint": trained.fingerprint,
-            "rows": trained.rows.total,
-            "window_end": trained.rows.newest,
-            "metrics": dict(trained.contest.challenger.metrics),
-        }
-    cost = spent_since(context, started)
-    ended = _draft(context, Event.RETRAIN_ENDED, outcome=outcome, reasons=reasons, cost_usd=cost, **made)
-    context.ledger.append(ended)
+    cost = spent_since(context, began)
+    context.ledger.append(
+        _draft(context, Event.RETRAIN_ENDED, outcome=outcome, reasons=reasons, cost_usd=cost, **made)
+    )
 
 
 def _why(error: BaseException) -> Reason:
@@ -181,19 +221,28 @@ def _why(error: BaseException) -> Reason:
     return Reason(code="failed", text=str(error) or type(error).__name__)
 
 
-def _promoted(context: JobContext, decision: Decision, trained: Trained) -> RetrainOutcome:
-    contest, challenger = trained.contest, trained.version
-    lines = (decision.summary, contest.summary)
-    if not contest.accepted or challenger is None:
-        return RetrainOutcome(decision, contest, lines=lines)
-    if context.configs.retrain.promotion.mode == "manual":
+def _promoted(
+    context: JobContext,
+    outcome: RetrainOutcome,
+    reasons: tuple[Reason, ...] = (),
+    smoke_rows: Sequence[Mapping[str, Any]] = (),
+) -> RetrainOutcome:
+    """The outcome with its challenger promoted, or with what a person has to do for that."""
+    challenger = outcome.challenger
+    if challenger is None:
+        return outcome
+    promotion_rules = context.configs.retrain.promotion
+    if promotion_rules.mode == "manual":
+        if promotion_rules.alias_to in challenger.aliases:
+            line = f"{challenger.name} version {challenger.version} was approved meanwhile"
+            return replace(outcome, lines=(*outcome.lines, line))
         note = (
             f"{challenger.name} version {challenger.version} waits for approval:"
             f" mlops-config promote --environment {context.environment}"
         )
-        return RetrainOutcome(decision, contest, challenger, note=note, lines=lines)
-    promotion = promote(context, challenger, contest.reasons, trained.smoke_rows)
-    return RetrainOutcome(decision, contest, challenger, promotion, lines=(*lines, promotion.summary))
+        return replace(outcome, note=note)
+    promotion = promote(context, challenger, reasons, smoke_rows)
+    return replace(outcome, promotion=promotion, lines=(*outcome.lines, promotion.summary))
 
 
 def _reference(version: ModelVersion | None) -> ModelReference | None:
@@ -205,7 +254,3 @@ def _reference(version: ModelVersion | None) -> ModelReference | None:
 def _draft(context: JobContext, event: Event, **more: Any) -> Draft:
     now = datetime.now(UTC) if event is Event.RETRAIN_ENDED else context.now
     return Draft(event=event, time=now, job_id=context.job_id, **context.subject(), **more)
-
-
-def _plain(reasons: Sequence[Reason]) -> list[dict[str, str]]:
-    return [reason.model_dump() for reason in reasons]

@@ -105,31 +105,68 @@ def promote(
     """
     promotion = context.configs.retrain.promotion
     champion = context.registry.by_alias(challenger.name, promotion.alias_to)
+    is_champion = champion is not None and champion.version == challenger.version
+    champion = None if is_champion else champion
     reference, replaced = _reference(challenger), _reference(champion) if champion else None
     status = None
     if context.configs.retrain.redeploy.enabled and context.configs.inference.endpoint is not None:
         try:
             status = _deploy(context, challenger, smoke_rows)
         except DeployFailedError as error:
-            reason = Reason(code="deploy_failed", text=error.message)
-            _note(context, Event.DEPLOYED, reference, replaced, (reason,), outcome="failed")
-            raise JobRefusedError(
-                f"{challenger.name} version {challenger.version} was not promoted: {error.message}",
-                hint=error.hint,
-                document={
-                    "model": challenger.name,
-                    "version": challenger.version,
-                    "promoted": False,
-                    "reasons": [reason.model_dump()],
-                },
-            ) from error
-        _note(context, Event.DEPLOYED, reference, replaced, (), uri=status.url)
-    if champion is None or champion.version != challenger.version:
+            raise _not_promoted(context, error, reference, replaced) from error
+        if not _is_noted(context, Event.DEPLOYED, reference):
+            _note(context, Event.DEPLOYED, reference, replaced, (), uri=status.url)
+    if not is_champion:
         context.registry.set_alias(challenger.name, promotion.alias_to, challenger.version)
+    if not _is_noted(context, Event.PROMOTED, reference):
         _note(context, Event.PROMOTED, reference, replaced, tuple(reasons))
     if challenger.version in _carriers(context, challenger.name, promotion.alias_from):
         context.registry.drop_alias(challenger.name, promotion.alias_from)
     return Promotion(challenger, champion, status)
+
+
+def _not_promoted(
+    context: JobContext,
+    error: DeployFailedError,
+    reference: ModelReference,
+    replaced: ModelReference | None,
+) -> JobRefusedError:
+    """The refusal, once it is written down."""
+    reason = Reason(code="deploy_failed", text=error.message)
+    _note(context, Event.DEPLOYED, reference, replaced, (reason,), outcome="failed")
+    return JobRefusedError(
+        f"{reference.name} version {reference.version} was not promoted: {error.message}",
+        hint=error.hint,
+        document={
+            "model": reference.name,
+            "version": reference.version,
+            "promoted": False,
+            "reasons": [reason.model_dump()],
+        },
+    )
+
+
+def _is_noted(context: JobContext, event: Event, model: ModelReference) -> bool:
+    """Whether the ledger's last word on what serves is this very event: an earlier try wrote it down.
+
+    A deployment counts only when it is of the same configuration and DAG run: who deploys by hand is told
+    of each time.
+    """
+    ends = (Event.ROLLED_BACK, Event.UNDEPLOYED) if event is Event.DEPLOYED else (Event.ROLLED_BACK,)
+    for entry in reversed(context.ledger.entries()):
+        if entry.event in ends:
+            return False
+        if entry.event is event and entry.outcome == "succeeded":
+            same = entry.model is not None and entry.model.version == model.version
+            if event is Event.PROMOTED:
+                return same
+            run, digest = (entry.dag_run, entry.config_digest)
+            return (
+                same
+                and context.dag_run is not None
+                and (run, digest) == (context.dag_run, context.config_digest)
+            )
+    return False
 
 
 def _deploy(

@@ -1,7 +1,7 @@
 """One retraining: rows, challenger, contest, and the challenger's version in the registry."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mlops_config.contract.models.training import TrainingConfig
@@ -11,8 +11,9 @@ from mlops_config.runtime.data.dataset import Dataset, open_dataset
 from mlops_config.runtime.monitoring.report import MonitoringReport
 from mlops_config.runtime.retraining.challenging import Contest, contest
 from mlops_config.runtime.retraining.facts import last_learnt
+from mlops_config.runtime.retraining.resuming import NEWEST_TAG, ROWS_TAG
 from mlops_config.runtime.retraining.rows import Rows, rows_of
-from mlops_config.runtime.tracking.interface import ModelVersion
+from mlops_config.runtime.tracking.interface import ModelVersion, Run
 from mlops_config.runtime.training.fitting import fit
 from mlops_config.runtime.training.limits import time_limit
 from mlops_config.runtime.training.packaging import data_document, evaluation_document, package_of, run_of
@@ -74,7 +75,7 @@ def train_challenger(
             "data.json": document,
         }
         metrics = judged.challenger.metrics
-        run = run_of(context, training, fitted, metrics, documents, fingerprint=fingerprint)
+        run = _told_rows(run_of(context, training, fitted, metrics, documents, fingerprint=fingerprint), rows)
         if not judged.accepted:
             context.registry.record_refused(run)
             return Trained(rows, fingerprint, judged, champion, None, ())
@@ -86,6 +87,12 @@ def train_challenger(
     asked = context.configs.retrain.redeploy.smoke_test.rows
     smoke_rows = _requests(rows.holdout, training, asked)
     return Trained(rows, fingerprint, judged, champion, version, smoke_rows)
+
+
+def _told_rows(run: Run, rows: Rows) -> Run:
+    """The run with what the ledger is told of its rows; should the job be killed, the version has it."""
+    newest = {NEWEST_TAG: rows.newest.isoformat()} if rows.newest else {}
+    return replace(run, tags={**run.tags, ROWS_TAG: str(rows.total), **newest})
 
 
 def _read(

@@ -63,6 +63,10 @@ class ModelRegistry(ABC):
     def versions(self, name: str) -> tuple[ModelVersion, ...]:
         """All versions, the newest first."""
 
+    def with_tags(self, name: str, tags: Mapping[str, str]) -> tuple[ModelVersion, ...]:
+        """The versions that carry all of the tags, the newest first."""
+        return tuple(each for each in self.versions(name) if tags.items() <= each.tags.items())
+
     @abstractmethod
     def set_alias(self, name: str, alias: str, version: int) -> None:
         """Moves the alias."""
