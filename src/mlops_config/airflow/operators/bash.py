@@ -17,6 +17,7 @@ from mlops_config.airflow.operators.work import (
     Context,
     JobTask,
     Verification,
+    outcome_in,
     script_of,
     task_options,
 )
@@ -94,7 +95,7 @@ class BashJob(JobTask, BashOperator):  # type: ignore[misc]  # Airflow has no ty
         ended = self._process.run([bash(), "-c", str(self.bash_command)], environment, folder)
         if ended.exit_code != 0:
             self.failed(ended.exit_code, ended.sentence or ended.last_line)
-        return self.concluded(ended.last_line, pin, context)
+        return self.concluded(outcome_in(ended.last_line), pin, context)
 
     def on_kill(self) -> None:
         """The task was ended or took too long: so does the job, and all that it started."""

@@ -61,7 +61,6 @@ class JobProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._watchdog: subprocess.Popen[bytes] | None = None
         self._selector = selectors.DefaultSelector()
-        self._streams: dict[int, _Stream] = {}
 
     def run(self, command: Sequence[str], environment: Mapping[str, str], folder: str) -> Ended:
         """Runs the command to its end, each line of its output in the log."""
@@ -81,13 +80,15 @@ class JobProcess:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        output, errors = self._open(process.stdout), self._open(process.stderr)
+        output, errors = Lines(self._log, self._masked), Lines(self._log, self._masked)
+        self._open(process.stdout, output)
+        self._open(process.stderr, errors)
         self._follow(None)
         exit_code = process.wait()
         self._dismiss()
         output.finish()
         errors.finish()
-        return Ended(exit_code, output.last_line, errors.sentence or self._masked(errors.last_line))
+        return Ended(exit_code, output.last_line, errors.sentence or output.sentence)
 
     def stop(self) -> None:
         """Ends the whole group: SIGTERM, and SIGKILL for what is still there after the grace."""
@@ -99,22 +100,18 @@ class JobProcess:
         self._follow(time.monotonic() + self._grace_seconds + 5)
         self._watchdog.wait()
 
-    def _open(self, pipe: "IO[bytes] | None") -> "_Stream":
+    def _open(self, pipe: "IO[bytes] | None", lines: "Lines") -> None:
         if pipe is None:
             raise RuntimeError("a pipe was asked for")
         os.set_blocking(pipe.fileno(), False)
-        stream = _Stream(pipe, self._log, self._masked)
-        self._streams[pipe.fileno()] = stream
-        self._selector.register(pipe, selectors.EVENT_READ, stream)
-        return stream
+        self._selector.register(pipe, selectors.EVENT_READ, lines)
 
     def _follow(self, deadline: float | None) -> None:
         """Logs output until there is no more. A signal's handler may come in between and do the same."""
         while self._selector.get_map():
             ready = self._selector.select(_LOOK_SECONDS)
             for key, _events in ready:
-                if not key.data.read():
-                    self._forget(key.fileobj)
+                self._read(key)
             if ready:
                 continue
             # Something that the job left running may hold its output open: nobody waits for that.
@@ -127,9 +124,19 @@ class JobProcess:
                 self._log.error("Airflow's supervisor of this task has ended, so the job ends too")
                 self.stop()
 
+    def _read(self, key: selectors.SelectorKey) -> None:
+        try:
+            data = os.read(key.fd, 65_536)
+        except (BlockingIOError, OSError):  # read, or closed, by a signal's handler in the meantime
+            return
+        key.data.feed(data)
+        if not data:
+            self._forget(key.fileobj)
+
     def _forget(self, pipe: Any) -> None:
         if pipe in {key.fileobj for key in self._selector.get_map().values()}:
             self._selector.unregister(pipe)
+            pipe.close()
 
     def _dismiss(self) -> None:
         if (
@@ -142,33 +149,32 @@ class JobProcess:
             self._watchdog.stdin.close()
 
 
-class _Stream:
-    """Lines of a pipe."""
+class Lines:
+    """What a job writes, line by line into the log."""
 
-    def __init__(self, pipe: IO[bytes], log: Any, masked: Callable[[str], str]) -> None:
-        self._pipe = pipe
+    def __init__(self, log: Any, masked: Callable[[str], str]) -> None:
         self._log = log
         self._masked = masked
         self._rest = b""
         self.last_line = ""
-        self.sentence = ""
+        self.said = ""
 
-    def read(self) -> bool:
-        """Logs the lines that are there now; False when there will be no more."""
-        try:
-            data = os.read(self._pipe.fileno(), 65_536)
-        except BlockingIOError:
-            return True
+    def feed(self, data: bytes) -> None:
+        """Logs the lines that are whole now."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._line(line)
-        return bool(data)
 
     def finish(self) -> None:
         """Logs what is left without an end of line."""
         if self._rest:
             self._line(self._rest)
-        self._pipe.close()
+            self._rest = b""
+
+    @property
+    def sentence(self) -> str:
+        """What the job said was wrong; without that its last line."""
+        return self.said or self._masked(self.last_line)
 
     def _line(self, data: bytes) -> None:
         line = data.decode("utf-8", errors="backslashreplace").rstrip()
@@ -176,7 +182,7 @@ class _Stream:
         self._log.info("%s", shown)
         if line:
             self.last_line = line
-        self.sentence = after_line(self.sentence, shown)
+        self.said = after_line(self.said, shown)
 
 
 def after_line(sentence: str, line: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, NoReturn
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk import Asset, BaseOperator
 
-from mlops_config.airflow.operators.process import name_of
+from mlops_config.airflow.operators.process import after_line, name_of
 from mlops_config.airflow.surroundings import Surroundings, surroundings_of
 from mlops_config.orchestration.deployment import Deployment
 
@@ -22,6 +22,8 @@ CONFIG_DIR = "/app/configs"
 """Where an environment's image has its files."""
 FINAL_CODES = frozenset({1, 2, 4, 126, 127})
 """Exit codes that another try does not change: findings and refusals, usage, integrity, no such program."""
+MOVING = frozenset({"creating", "updating", "rolling_back"})
+"""States that an endpoint leaves by itself."""
 MAX_RETRY_DELAY = timedelta(days=1)
 _FIELDS = ("release", "config_digest", "config_dir", "image", "commit")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -101,6 +103,7 @@ class JobTask:
     outlets: Sequence[Any]
     task_id: str
     log: Any
+    execute: Callable[[Any], Any]
 
     def describe(
         self,
@@ -150,14 +153,16 @@ class JobTask:
         """The words after ``--config FILE --format jsonl``; whatever a run's parameters say is in these."""
         given = self.arguments_given
         words = [*more, *(given(context) if callable(given) else given)]
+        if self.words[0] == "promote" and self.deployment.target != "local":
+            words.append("--no-wait")
         if self.part is not None:
             words.append(f"--part={self.part}")
         if odd := [word for word in words if not isinstance(word, str) or "\0" in word]:
             raise AirflowFailException(f"{odd[0]!r} is no word of a command, so nothing was run")
         return words
 
-    def command(self, pin: Pin, context: Context) -> list[str]:
-        """The whole command for a place without a shell."""
+    def argv(self, pin: Pin, context: Context) -> list[str]:
+        """The whole command, for a place without a shell."""
         config = f"{pin.config_dir}/{self.config_name}"
         fixed = ["python", *script_of(self.words), "--config", config, "--format", "jsonl"]
         return [*fixed, *self.own_words(context)]
@@ -177,21 +182,22 @@ class JobTask:
         own = {name: value for name, value in known.items() if value}
         return {**surroundings.variables, **own}
 
-    def concluded(self, text: str, pin: Pin, context: Any) -> Any:
-        """The task's XCom: the outcome's document, told to assets and whoever asked on the way.
+    def concluded(self, outcome: Any, pin: Pin, context: Any) -> Any:
+        """The task's XCom: the outcome's document, told to assets and to whoever asked on the way.
 
         Raises:
-            AirflowFailException: the last line of the output is no document.
+            AirflowFailException: there is no document.
+            TaskDeferred: the endpoint is being changed; the job runs again once it is.
         """
-        try:
-            outcome = json.loads(text, parse_constant=str)
-        except ValueError:
-            outcome = None
         if not isinstance(outcome, dict):
             raise AirflowFailException(
-                f"{self.task_id} ended well and its last line is no outcome: {text[:200]!r}; does the job's"
-                " environment have this version of mlops-config-action?"
+                f"{self.task_id} ended well and gave no outcome; has the place that it ran in this version of"
+                " mlops-config-action?"
             )
+        if self.words[0] == "promote" and outcome.get("state") in MOVING:
+            from mlops_config.airflow.waiting import wait_for_endpoint
+
+            wait_for_endpoint(self, outcome)
         extra = self.event_extra(outcome, pin, context)
         for outlet in self.outlets:
             if isinstance(outlet, Asset):
@@ -199,6 +205,11 @@ class JobTask:
         if self.on_outcome is not None:
             self.on_outcome(outcome, context)
         return outcome
+
+    def waited(self, context: Any, event: Mapping[str, Any]) -> Any:
+        """Runs the job once more: it finds what is done. Called when the endpoint has come to rest."""
+        self.log.info("%s: %s", event.get("endpoint"), event.get("state"))
+        return self.execute(context)
 
     def event_extra(self, outcome: Mapping[str, Any], pin: Pin, context: Context) -> dict[str, Any]:
         """What an asset's event says: the outcome's single values, and what it was made with."""
@@ -240,12 +251,12 @@ class Verification(JobTask):
         """Folder with the deployment's four files."""
         return CONFIG_DIR
 
-    def command(self, pin: Pin, context: Context) -> list[str]:
+    def argv(self, pin: Pin, context: Context) -> list[str]:
         """``mlops-config verify`` of the folder."""
         proof = ["--bundle", pin.config_dir, "--digest", pin.config_digest]
         return ["python", "-m", "mlops_config", VERIFY, *proof, *self.own_words(context)]
 
-    def concluded(self, _text: str, pin: Pin, _context: Any) -> Any:
+    def concluded(self, _outcome: Any, pin: Pin, _context: Any) -> Any:
         """The pin."""
         return pin._asdict()
 
@@ -264,10 +275,16 @@ def image_of(pin: Pin, deployment: Deployment) -> str:
     return pin.image
 
 
+def outcome_in(line: str) -> Any:
+    """The document on the last line of a job's output; ``None``: it is none."""
+    try:
+        return json.loads(line, parse_constant=str)
+    except ValueError:
+        return None
+
+
 def sentence_in(lines: Iterable[str]) -> str:
     """What a job said was wrong, in what it wrote; without that its last line."""
-    from mlops_config.airflow.operators.process import after_line
-
     sentence = last = ""
     for line in lines:
         sentence, last = after_line(sentence, line), line or last
