@@ -4,10 +4,9 @@ import csv
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from pathlib import Path
 
 from tools.make_dataset import COLUMNS, trips
@@ -52,6 +51,11 @@ class Project:
             text=True,
             check=True,
         ).stdout.strip()
+
+    def git_bytes(self, environment: Mapping[str, str], *words: str) -> bytes:
+        """What git prints, to the byte."""
+        command = ["git", "-C", str(self.folder), *words]
+        return subprocess.run(command, env=dict(environment), capture_output=True, check=True).stdout
 
     def commit(self, environment: Mapping[str, str], message: str) -> str:
         """Commits every change; the commit."""
@@ -104,8 +108,3 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
-
-
-def rows_of(project: Project, rows: int, *, seed: int, shift: float) -> Iterator[tuple[object, ...]]:
-    """Trips of today."""
-    return islice(trips(rows, seed=seed, start=project.today, shift=shift), rows)
