@@ -17,6 +17,7 @@ from mlops_config.runtime.rollback.running import Asked, RollbackOutcome, carry_
 from mlops_config.runtime.rollback.units import Past, past
 from mlops_config.runtime.rollback.watching import ALARM, GATE, Need, asks, need
 
+FOLDER_VARIABLE = "MLOPS_DAGS_FOLDER"
 _REPORTS = 100
 """Newest reports that are looked at: a bake time has few."""
 
@@ -77,7 +78,7 @@ def dags_folder_of(asked: str | None, opened: Opened, config: Path | None) -> st
     that the configuration itself lies in, as where Airflow runs the job.
     """
     from mlops_config.orchestration.deployment import BUNDLES, FILE_NAME
-    from mlops_config.orchestration.folder import DEPLOYMENTS, FOLDER_VARIABLE
+    from mlops_config.orchestration.folder import DEPLOYMENTS
 
     named = asked or os.environ.get(FOLDER_VARIABLE) or opened.settings.airflow.dags_folder
     if named or config is None:

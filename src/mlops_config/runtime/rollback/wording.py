@@ -91,7 +91,11 @@ def _values(change: Change) -> tuple[str, str, str]:
     """What it is now, what it will be, and how the two compare."""
     now = "—" if change.nature is Nature.ADDED else _value(change.old)
     after = "—" if change.nature is Nature.REMOVED else _value(change.new)
-    compared = comparison(change).replace("`", "") if change.nature is Nature.CHANGED else ""
+    compared = (
+        comparison(change).replace("`", "").replace("\N{NO-BREAK SPACE}", " ")
+        if change.nature is Nature.CHANGED
+        else ""
+    )
     return now, f"→  {after}", compared
 
 
