@@ -26,6 +26,7 @@ VERBS = {
     "trace": "trace",
     "rules": "rules",
     "run": "run",
+    "deploy": "deploy",
     "promote": "promote",
     "rollback": "rollback",
     "undeploy": "undeploy",

@@ -17,12 +17,13 @@ from pathlib import Path
 from mlops_config.bundle.bundle import Bundle
 from mlops_config.errors import IntegrityError, ServiceError, UsageError
 from mlops_config.orchestration.deployment import Deployment, key_of
-from mlops_config.store.interface import Published
+from mlops_config.store.interface import ObjectExistsError, Published
 from mlops_config.store.objects import ObjectStore
 
 DEPLOYMENTS = "mlops"
 """Folder of the deployments beside the DAG files, where ``MLOPS_DEPLOYMENTS`` does not say otherwise."""
-FOLDER_VARIABLE = "MLOPS_DAGS_FOLDER"
+DEPLOYMENTS_DAG = "deployments_dag.py"
+"""The DAG file that shows which deployments have no DAGs, and why."""
 KINDS = "a folder, s3://bucket/prefix or gs://bucket/prefix"
 
 
@@ -97,11 +98,11 @@ class DagFolder:
         """
         same = {}
         for name, data in files.items():
-            found = self._store.get(name)
-            if found is None:
-                same[name] = self._store.compare_and_swap(name, data, None) is not None
-            else:
-                same[name] = found.data == data
+            try:
+                self._store.put_if_absent(name, data)
+                same[name] = True
+            except ObjectExistsError:
+                same[name] = False
         return same
 
     @staticmethod
