@@ -17,6 +17,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
+from tools.loop.command import forget_strangers
+
 if TYPE_CHECKING:
     from tools.loop.scene import Scene
 
@@ -28,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(missing), file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, _interrupt)
+    forget_strangers()
     try:
         return _told(options)
     except KeyboardInterrupt:

@@ -33,13 +33,18 @@ class Said:
         return json.loads(self.out)
 
 
-def clean_environment() -> dict[str, str]:
-    """This process's environment without what would change the story: somebody's MLflow, a CI's commit.
+def forget_strangers() -> None:
+    """Takes out of this process's environment what would change the story: a CI's commit, an MLflow."""
+    for name in [name for name in os.environ if name.startswith(_STRANGERS)]:
+        del os.environ[name]
+
+
+def common_variables() -> dict[str, str]:
+    """What every process of the loop gets.
 
     No Docker engine is asked, so the image is an OCI layout in a folder: quicker, and nothing is left behind.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_STRANGERS)}
-    return kept | {
+    return {
         "DOCKER_HOST": "unix:///nowhere/docker.sock",
         "GIT_AUTHOR_NAME": "make loop",
         "GIT_AUTHOR_EMAIL": "loop@example.com",
@@ -48,6 +53,9 @@ def clean_environment() -> dict[str, str]:
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        # Threads of many processes that wait for each other by spinning leave two cores no time for work.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
     }
 
 

@@ -51,7 +51,6 @@ def servers(scene: Scene) -> None:
         airflow = scene.airflow.until_healthy()
         scene.runs.connect(
             {
-                **_inherited(scene),
                 "MLFLOW_TRACKING_URI": mlflow,
                 "MLOPS_STORE": (scene.project.folder / ".mlops-config" / "store").as_uri(),
                 "MLOPS_PROMETHEUS_URL": prometheus,
@@ -124,11 +123,6 @@ def versions() -> dict[str, str]:
         "Airflow": _airflow_version(),
         "Prometheus": _prometheus_version(),
     }
-
-
-def _inherited(scene: Scene) -> dict[str, str]:
-    """What every process of the loop carries, so that it ends with the loop."""
-    return {**scene.servers.variables, "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
 def _airflow_version() -> str:

@@ -1,5 +1,6 @@
 """The story of the loop: its steps in their order, and all they need opened before and closed after."""
 
+import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from tools.loop import steps_drift, steps_end, steps_setup
 from tools.loop.airflow_runs import AirflowRuns
-from tools.loop.command import clean_environment
+from tools.loop.command import common_variables
 from tools.loop.ending import shortened
 from tools.loop.progress import Progress
 from tools.loop.project import FIRST_ROWS, ROOT, make_project
@@ -69,14 +70,14 @@ def opened(options: Options) -> Iterator[Scene]:
         f"The loop on this machine; a day is half a minute here. Everything lies in {shortened(folder)}"
     )
     with ExitStack() as stack:
-        servers = Servers(folder / "logs")
+        servers = Servers(folder / "logs", common_variables())
         stack.callback(_require_all_ended, servers)
         stack.enter_context(servers)
         # They take their time to come up; meanwhile the project is made and released.
         mlflow = start_mlflow(servers, folder / "mlflow" / "mlflow.db", port=options.mlflow_port)
         airflow = Airflow(servers, folder / "airflow", port=options.airflow_port)
         airflow.start()
-        variables = {**clean_environment(), **servers.variables}
+        variables = {**os.environ, **servers.variables}
         with progress.step("data", "trips of an invented city, and a repository") as step:
             project = make_project(folder / "project", variables)
             step.found(f"{FIRST_ROWS:,} taxi trips, and a repository with the four files of dev")
