@@ -1,0 +1,355 @@
+"""Airflow's REST API (v2, of Airflow 3.1 and later), as far as a deployment needs it."""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import requests
+
+from mlops_config.errors import ServiceError, UsageError
+from mlops_config.http import HttpClient, answer_excerpt
+from mlops_config.orchestration.api_answers import (
+    AssetEvent,
+    Dag,
+    DagRun,
+    ParseError,
+    TaskInstance,
+    dag_of,
+    event_of,
+    lines_of,
+    run_of,
+    task_of,
+    unpacked,
+)
+from mlops_config.orchestration.api_login import Login, login_to, refused
+
+OLDEST = (3, 1)
+"""The first Airflow that the DAGs are for."""
+_API = "/api/v2"
+_PAGE = 100
+_FOLDED = ("::group::", "::endgroup::")
+
+
+class MissingDagError(ServiceError):
+    """Airflow does not have a DAG, or not in a state to run."""
+
+
+class AirflowApi:
+    """An Airflow at an address, with a login. The address is that of the pages too."""
+
+    def __init__(self, address: str, login: Login, http: HttpClient | None = None) -> None:
+        self.address = address
+        self._login = login
+        self._http = http or HttpClient()
+
+    @classmethod
+    def at(
+        cls, address: str, environment: Mapping[str, str] = os.environ, http: HttpClient | None = None
+    ) -> "AirflowApi":
+        """The Airflow at ``address`` (``mwaa://<name>`` too), logged in as the environment says.
+
+        Raises:
+            UsageError: the address is none, or what a login needs is not there.
+            ServiceError: AWS or Google does not let us in.
+        """
+        return cls(*login_to(address, environment), http)
+
+    def close(self) -> None:
+        """Closes the connections kept open."""
+        self._http.close()
+
+    def __enter__(self) -> "AirflowApi":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def health(self) -> dict[str, str]:
+        """The status of each part (``scheduler``, ``dag_processor``, ...): ``healthy`` or ``unhealthy``.
+
+        A part that was never there has none. Needs no login.
+        """
+        answer = self._json(self._sent("GET", "/monitor/health", "asking Airflow for its health", open_=True))
+        return {name: part["status"] for name, part in answer.items() if part and part.get("status")}
+
+    def version(self) -> str:
+        """Airflow's version; needs no login.
+
+        Raises:
+            UsageError: it is older than the DAGs are for, or there is no Airflow at the address.
+        """
+        doing = "asking Airflow for its version"
+        response = self._sent("GET", "/version", doing, open_=True)
+        version = str(self._json(response)["version"]) if response.ok else self._version_of_airflow_2(doing)
+        found = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+        if found < OLDEST:
+            raise UsageError(
+                f"Airflow at {self.address} is {version}, and the DAGs are for"
+                f" {'.'.join(map(str, OLDEST))} and later",
+                hint="update Airflow; its own upgrade guide leads from 2 to 3",
+            )
+        return version
+
+    def dag(self, dag_id: str) -> Dag | None:
+        """The DAG; ``None``: Airflow has not parsed such a one."""
+        response = self._sent("GET", f"/dags/{_in_path(dag_id)}", f"looking for the DAG {dag_id}")
+        return None if _not_there(response) else dag_of(self._json(response))
+
+    def dags(self, tag: str) -> list[Dag]:
+        """The DAGs that carry a tag, in the order of their ids."""
+        query = {"tags": tag, "order_by": "dag_id"}
+        return [dag_of(each) for each in self._pages("/dags", "dags", f"listing DAGs of {tag}", query)]
+
+    def parse_errors(self) -> list[ParseError]:
+        """The DAG files that Airflow could not read."""
+        found = self._pages("/importErrors", "import_errors", "asking for import errors")
+        return [ParseError(each["filename"] or "", each["stack_trace"] or "") for each in found]
+
+    def missing(self, dag_id: str) -> MissingDagError:
+        """Why a DAG is not there: its file cannot be read, or was not yet."""
+        errors = self.parse_errors()
+        if errors:
+            lines = [f"  {error.file}: {error.sentence}" for error in errors]
+            return MissingDagError(
+                "\n".join([f"Airflow has no DAG {dag_id}, and could not import:", *lines]),
+                hint="mend these files; Airflow reads them again by itself",
+            )
+        parser = self.health().get("dag_processor")
+        if parser != "healthy":
+            return MissingDagError(
+                f"Airflow has no DAG {dag_id}: its DAG processor is {parser or 'not running'}",
+                hint="start it: airflow dag-processor",
+            )
+        return MissingDagError(
+            f"Airflow has no DAG {dag_id}: it has not parsed it yet, or reads another folder",
+            hint="does its DAG folder have the DAG files, and is the deployment in the folder that"
+            " MLOPS_DEPLOYMENTS names, by default mlops beside them?",
+        )
+
+    def unpause(self, dag_id: str) -> None:
+        """Lets the scheduler run the DAG.
+
+        Raises:
+            MissingDagError: there is no such DAG.
+        """
+        doing = f"unpausing the DAG {dag_id}"
+        body = {"is_paused": False}
+        response = self._sent("PATCH", f"/dags/{_in_path(dag_id)}", doing, body=body, repeatable=True)
+        if _not_there(response):
+            raise self.missing(dag_id)
+        self._json(response)
+
+    def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, Any] | None = None) -> bool:
+        """Starts a run of that id; whether it is new: one that is there already is left as it is.
+
+        Raises:
+            MissingDagError: there is no such DAG, or its file cannot be read any more.
+            UsageError: Airflow does not take the id or ``conf``.
+        """
+        doing = f"starting the DAG run {run_id} of {dag_id}"
+        path = f"/dags/{_in_path(dag_id)}/dagRuns"
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf or {})}
+        response = self._sent("POST", path, doing, body=body, repeatable=True)
+        if response.status_code == requests.codes.conflict:
+            return False
+        if _not_there(response):
+            raise self.missing(dag_id)
+        if response.status_code in (requests.codes.bad_request, requests.codes.unprocessable_entity):
+            if (dag := self.dag(dag_id)) is not None and dag.has_import_errors:
+                raise self.missing(dag_id)
+            raise UsageError(f"{doing} failed: Airflow refuses it{answer_excerpt(response, 400)}")
+        self._json(response)
+        return True
+
+    def run(self, dag_id: str, run_id: str) -> DagRun | None:
+        """The run; ``None``: there is none of that id."""
+        doing = f"looking at the DAG run {run_id} of {dag_id}"
+        response = self._sent("GET", _run_path(dag_id, run_id), doing)
+        return None if _not_there(response) else run_of(self._json(response))
+
+    def runs(self, dag_id: str, *, state: str | None = None) -> list[DagRun]:
+        """The newest runs of a DAG, at most 100, newest first; in one ``state`` only if that is given."""
+        query = {"order_by": "-run_after", "limit": str(_PAGE)} | ({"state": state} if state else {})
+        path = f"/dags/{_in_path(dag_id)}/dagRuns"
+        response = self._sent("GET", path, f"listing the runs of {dag_id}", query=query)
+        return [] if _not_there(response) else [run_of(each) for each in self._json(response)["dag_runs"]]
+
+    def task_instances(self, dag_id: str, run_id: str) -> list[TaskInstance]:
+        """The tasks of a run, in the order they started; those to come last."""
+        path = f"{_run_path(dag_id, run_id)}/taskInstances"
+        doing = f"looking at the tasks of {run_id}"
+        found = [task_of(each) for each in self._pages(path, "task_instances", doing)]
+        return sorted(found, key=lambda task: (task.started is None, task.started or ""))
+
+    def log(self, task: TaskInstance, lines: int = 20) -> list[str]:
+        """The last lines of the log of a task's last try, without Airflow's own headings."""
+        path = f"{_task_path(task)}/logs/{max(task.try_number, 1)}"
+        query = {"full_content": "true", "map_index": str(task.map_index)}
+        response = self._sent("GET", path, f"reading the log of {task.task_id}", query=query)
+        if _not_there(response):
+            return []
+        content = self._json(response)["content"]
+        said = [line for each in content for line in lines_of(each)]
+        return [line for line in said if not line.startswith(_FOLDED)][-lines:]
+
+    def xcom(self, task: TaskInstance, key: str = "return_value") -> Any:
+        """What a task returned; ``None``: nothing."""
+        path = f"{_task_path(task)}/xcomEntries/{_in_path(key)}"
+        query = {"map_index": str(task.map_index), "deserialize": "false", "stringify": "false"}
+        response = self._sent("GET", path, f"reading what {task.task_id} returned", query=query)
+        if _not_there(response):
+            return None
+        value = self._json(response)["value"]
+        return unpacked(value)
+
+    def dag_versions(self, dag_id: str) -> list[int]:
+        """Numbers of the DAG's versions, oldest first."""
+        path = f"/dags/{_in_path(dag_id)}/dagVersions"
+        found = self._pages(path, "dag_versions", f"listing the versions of {dag_id}")
+        return sorted(each["version_number"] for each in found)
+
+    def asset_events(
+        self, *, source_dag_id: str | None = None, source_run_id: str | None = None
+    ) -> list[AssetEvent]:
+        """Events of assets, oldest first; of one DAG or run only if that is given."""
+        given = {"source_dag_id": source_dag_id, "source_run_id": source_run_id}
+        query = {name: value for name, value in given.items() if value is not None}
+        query["order_by"] = "timestamp"
+        found = self._pages("/assets/events", "asset_events", "listing asset events", query)
+        return [event_of(each) for each in found]
+
+    def report_asset_event(self, uri: str, extra: Mapping[str, Any]) -> None:
+        """Reports an event of an asset that some DAG names, as an operator by hand does.
+
+        Raises:
+            UsageError: no DAG names such an asset.
+        """
+        query = {"uri_pattern": uri}
+        known = self._pages("/assets", "assets", f"looking for the asset {uri}", query)
+        found = next((each["id"] for each in known if each["uri"] == uri), None)
+        if found is None:
+            raise UsageError(f"no DAG of Airflow at {self.address} names the asset {uri}")
+        body = {"asset_id": found, "extra": dict(extra)}
+        doing = f"reporting an event of {uri}"
+        self._json(self._sent("POST", "/assets/events", doing, body=body))
+
+    def put_connection(self, connection_id: str, extra: Mapping[str, Any]) -> None:
+        """Makes the generic Connection with this ``extra``, or gives it to the one that is there."""
+        body = {"connection_id": connection_id, "conn_type": "generic", "extra": json.dumps(extra)}
+        self._put("/connections", connection_id, body, f"setting the Connection {connection_id}")
+
+    def put_variable(self, key: str, value: str) -> None:
+        """Makes the Variable, or gives the one that is there this value."""
+        self._put("/variables", key, {"key": key, "value": value}, f"setting the Variable {key}")
+
+    def page(self, dag_id: str, run_id: str | None = None, task_id: str | None = None) -> str:
+        """The address of the page of a DAG, of a run of it, or of a task of that."""
+        path = f"/dags/{_in_path(dag_id)}"
+        path += f"/runs/{_in_path(run_id)}" if run_id else ""
+        path += f"/tasks/{_in_path(task_id)}" if run_id and task_id else ""
+        return self.address + path
+
+    def _put(self, path: str, name: str, body: Mapping[str, Any], doing: str) -> None:
+        response = self._sent("POST", path, doing, body=body, repeatable=True)
+        if response.status_code == requests.codes.conflict:
+            place = f"{path}/{_in_path(name)}"
+            response = self._sent("PATCH", place, doing, body=body, repeatable=True)
+        self._json(response, doing)
+
+    def _pages(
+        self, path: str, key: str, doing: str, query: Mapping[str, str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        offset = 0
+        while True:
+            window = {"limit": str(_PAGE), "offset": str(offset)}
+            answer = self._json(self._sent("GET", path, doing, query={**(query or {}), **window}), doing)
+            yield from answer[key]
+            offset += len(answer[key])
+            if not answer[key] or offset >= answer["total_entries"]:
+                return
+
+    def _sent(
+        self,
+        method: str,
+        path: str,
+        doing: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        repeatable: bool | None = None,
+        open_: bool = False,
+    ) -> requests.Response:
+        """The answer; a login that has run out is renewed once."""
+        url = f"{self.address}{_API}{path}"
+
+        def once() -> requests.Response:
+            return self._http.request(
+                method,
+                url,
+                doing=doing,
+                headers={"Accept": "application/json"}
+                | ({} if open_ else self._login.headers(self._http, method, url)),
+                params=query,
+                json=body,
+                repeatable=repeatable,
+            )
+
+        response = once()
+        if response.status_code == requests.codes.unauthorized and not open_ and self._login.renew():
+            response = once()
+        if response.status_code in (requests.codes.unauthorized, requests.codes.forbidden):
+            raise refused(response, doing, self.address, self._login)
+        return response
+
+    def _version_of_airflow_2(self, doing: str) -> str:
+        """What an Airflow before 3 says, which has the API's first version."""
+        url = f"{self.address}/api/v1/version"
+        response = self._http.request("GET", url, doing=doing, headers={"Accept": "application/json"})
+        if response.ok:
+            try:
+                return str(response.json()["version"])
+            except (ValueError, KeyError, TypeError):
+                pass
+        raise UsageError(
+            f"there is no Airflow at {self.address}: {_API}/version does not answer as its API does",
+            hint="give the address that its pages have, without /api",
+        )
+
+    def _json(self, response: requests.Response, doing: str = "") -> Any:
+        """The answer's document.
+
+        Raises:
+            ServiceError: it is a refusal, or no JSON.
+        """
+        path = urlsplit(response.url).path
+        if not response.ok:
+            raise ServiceError(
+                f"{doing or path} failed: Airflow at {self.address} answered {response.status_code}"
+                f" {response.reason}{answer_excerpt(response, 400)}"
+            )
+        try:
+            return response.json()
+        except ValueError as error:
+            raise ServiceError(
+                f"{self.address} answered {path} with something other than JSON",
+                hint="is this Airflow's address, and does no login page stand before it?",
+            ) from error
+
+
+def _in_path(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _run_path(dag_id: str, run_id: str) -> str:
+    return f"/dags/{_in_path(dag_id)}/dagRuns/{_in_path(run_id)}"
+
+
+def _task_path(task: TaskInstance) -> str:
+    return f"{_run_path(task.dag_id, task.run_id)}/taskInstances/{_in_path(task.task_id)}"
+
+
+def _not_there(response: requests.Response) -> bool:
+    return bool(response.status_code == requests.codes.not_found)

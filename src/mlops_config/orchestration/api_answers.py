@@ -1,0 +1,157 @@
+"""What Airflow's REST API (v2) answers, as types: DAGs, DAG runs, task instances, asset events."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+FINISHED = frozenset({"success", "failed"})
+"""States of a DAG run that do not change any more."""
+
+
+class Dag(NamedTuple):
+    """A DAG as Airflow's parser left it in the database."""
+
+    dag_id: str
+    tags: frozenset[str]
+    is_paused: bool
+    is_stale: bool
+    """Whether its file does not have it any more."""
+    has_import_errors: bool
+    last_parsed_time: str | None
+    """ISO 8601."""
+
+
+class DagRun(NamedTuple):
+    """A run of a DAG; times are ISO 8601, ``None`` for what has not come yet."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    """``queued``, ``running``, ``success`` or ``failed``."""
+    run_type: str
+    """``manual``, ``scheduled``, ``asset_triggered`` or ``backfill``."""
+    conf: Mapping[str, Any]
+    started: str | None
+    ended: str | None
+    versions: tuple[int, ...]
+    """Numbers of the DAG's versions that its tasks ran with."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether its state is its last."""
+        return self.state in FINISHED
+
+
+class TaskInstance(NamedTuple):
+    """A task of a DAG run."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    """-1 for a task that is not mapped."""
+    state: str | None
+    """``None``: not scheduled yet."""
+    try_number: int
+    max_tries: int
+    started: str | None
+    ended: str | None
+    seconds: float | None
+
+
+class ParseError(NamedTuple):
+    """A DAG file that Airflow could not read."""
+
+    file: str
+    trace: str
+
+    @property
+    def sentence(self) -> str:
+        """The last line: the exception."""
+        return next(reversed(self.trace.strip().splitlines()), "")
+
+
+class AssetEvent(NamedTuple):
+    """A change of an asset that a task reported."""
+
+    uri: str
+    extra: Mapping[str, Any]
+    source_dag_id: str | None
+    source_run_id: str | None
+    created: tuple[tuple[str, str], ...]
+    """DAG and run ids that it started."""
+    timestamp: str
+
+
+def dag_of(each: Mapping[str, Any]) -> Dag:
+    """The DAG of an answer."""
+    return Dag(
+        dag_id=each["dag_id"],
+        tags=frozenset(tag["name"] for tag in each["tags"]),
+        is_paused=each["is_paused"],
+        is_stale=bool(each["is_stale"]),
+        has_import_errors=bool(each["has_import_errors"]),
+        last_parsed_time=each["last_parsed_time"],
+    )
+
+
+def run_of(each: Mapping[str, Any]) -> DagRun:
+    """The DAG run of an answer."""
+    return DagRun(
+        dag_id=each["dag_id"],
+        run_id=each["dag_run_id"],
+        state=each["state"],
+        run_type=each["run_type"],
+        conf=each["conf"] or {},
+        started=each["start_date"],
+        ended=each["end_date"],
+        versions=tuple(sorted({version["version_number"] for version in each["dag_versions"]})),
+    )
+
+
+def task_of(each: Mapping[str, Any]) -> TaskInstance:
+    """The task instance of an answer."""
+    return TaskInstance(
+        dag_id=each["dag_id"],
+        run_id=each["dag_run_id"],
+        task_id=each["task_id"],
+        map_index=each["map_index"],
+        state=each["state"],
+        try_number=each["try_number"],
+        max_tries=each["max_tries"],
+        started=each["start_date"],
+        ended=each["end_date"],
+        seconds=each["duration"],
+    )
+
+
+def event_of(each: Mapping[str, Any]) -> AssetEvent:
+    """The asset event of an answer."""
+    return AssetEvent(
+        uri=each["uri"],
+        extra=each["extra"] or {},
+        source_dag_id=each["source_dag_id"],
+        source_run_id=each["source_run_id"],
+        created=tuple((run["dag_id"], run["run_id"]) for run in each["created_dagruns"]),
+        timestamp=each["timestamp"],
+    )
+
+
+def lines_of(message: str | Mapping[str, Any]) -> Iterator[str]:
+    """What one message of a log says: its event, and the exceptions it tells of."""
+    if isinstance(message, str):
+        yield from message.splitlines()
+        return
+    yield from str(message["event"]).splitlines()
+    for error in message.get("error_detail") or ():
+        yield f"{error['exc_type']}: {error['exc_value']}"
+
+
+def unpacked(value: Any) -> Any:
+    """A value of XCom, which some versions of Airflow give as JSON in a string."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
