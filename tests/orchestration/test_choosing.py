@@ -66,18 +66,18 @@ def test_what_changes_no_model_endpoint_or_judgement_runs_nothing(kind: Kind, ed
 def test_another_endpoint_deploys_the_champion_again_without_training() -> None:
     edit = replacing("retention: P7D", "retention: P8D")
     (run,) = chosen(Kind.INFERENCE, edit)
-    assert (run.job, run.only) == ("training", "promote")
+    assert (run.job, run.only) == ("training", "redeploy")
     assert run.conf(described(BEFORE)) == {
         "release": "1.0.0",
         "config_digest": BEFORE.bundle.digest,
-        "only": "promote",
+        "only": "redeploy",
     }
     assert chosen(Kind.INFERENCE, edit, serves=False) == ()
 
 
 def test_another_image_is_deployed_where_it_is_the_model_server() -> None:
     deployment = described(BEFORE)
-    for target, expected in (("local", ()), ("aws", ("promote",))):
+    for target, expected in (("local", ()), ("aws", ("redeploy",))):
         runs = choose(
             deployment._replace(target=target), KNOWN, (), monitored=True, serves=True, new_image=True
         )

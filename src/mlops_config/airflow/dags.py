@@ -94,13 +94,15 @@ def _training(deployment: Deployment, verify: Any) -> None:
         job="training",
         words=("run", "training"),
         outlets=[asset(deployment, "baseline"), asset(deployment, "model")],
+        pre_execute=_unless_redeploying,
     )
     promote = operator(
         task_id="promote",
         deployment=deployment,
         job="training",
         words=("promote",),
-        arguments=("--if-allowed",),
+        arguments=_promotion,
+        trigger_rule="none_failed",
         **_tells(deployment, "model", "deployment"),
     )
     verify >> train >> promote
@@ -168,6 +170,22 @@ def _tells(deployment: Deployment, *things: str) -> dict[str, Any]:
     }
 
 
+def _is_redeploying(context: Context) -> bool:
+    return bool(context["params"].get("only") == "redeploy")
+
+
+def _unless_redeploying(context: Context) -> None:
+    """Skips the task where the run is for the endpoint alone."""
+    if _is_redeploying(context):
+        from airflow.providers.common.compat.sdk import AirflowSkipException
+
+        raise AirflowSkipException("the champion is deployed again, so nothing is trained")
+
+
+def _promotion(context: Context) -> list[str]:
+    return ["--redeploy" if _is_redeploying(context) else "--if-allowed"]
+
+
 def _window(context: Context) -> list[str]:
     window = context["params"].get("window")
     return [f"--window={window}"] if window else []
@@ -197,6 +215,13 @@ _TASKS: dict[str, Callable[[Deployment, Any], None]] = {
     "retraining": _retraining,
 }
 _PARAMS: dict[str, Callable[[], Mapping[str, Param]]] = {
+    "training": lambda: {
+        "only": Param(
+            None,
+            enum=[None, "redeploy"],
+            description="redeploy: train nothing, deploy the champion again as the configuration now says.",
+        )
+    },
     "monitoring": lambda: {
         "window": Param(
             None,

@@ -22,7 +22,7 @@ class PlannedRun(NamedTuple):
     job: str
     because: str
     only: str | None = None
-    """The one task besides ``verify`` that the run is for: ``promote``; ``None``: the whole DAG."""
+    """``redeploy``: the run deploys the champion again and trains nothing; ``None``: the whole DAG."""
 
     def conf(self, deployment: Deployment) -> dict[str, Any]:
         """The run's configuration, as Airflow keeps it."""
@@ -109,9 +109,9 @@ def choose(
     if keys := _keys(changes, {Kind.TRAINING}, _NOT_OF_A_MODEL):
         return (PlannedRun("training", f"training changed: {keys}"),)
     if serves and (keys := _keys(changes, {Kind.INFERENCE}, _NOT_OF_AN_ENDPOINT)):
-        return (PlannedRun("training", f"inference changed: {keys}", only="promote"),)
+        return (PlannedRun("training", f"inference changed: {keys}", only="redeploy"),)
     if serves and new_image and deployment.target != "local":
-        return (PlannedRun("training", "the model server's image is another", only="promote"),)
+        return (PlannedRun("training", "the model server's image is another", only="redeploy"),)
     if monitored and (keys := _keys(changes, {Kind.MONITORING, Kind.RETRAIN}, _NOT_OF_A_MODEL)):
         return (PlannedRun("monitoring", f"monitoring changed: {keys}"),)
     return ()

@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ def test_training_verifies_trains_and_promotes() -> None:
     dag = dag_of("training", deployment())
     assert edges(dag) == {"verify": {"train"}, "train": {"promote"}, "promote": set()}
     assert dag.get_task("promote").words == ("promote",)
-    assert dag.get_task("promote").arguments_given == ("--if-allowed",)
 
 
 def test_a_batch_of_one_part_is_one_task() -> None:
@@ -75,7 +75,9 @@ def test_jobs_run_where_their_files_say(name: str, kind: str) -> None:
     execution = {"type": kind, "namespace": "jobs", "cpus": 1.0, "memory_gib": 2.0}
     jobs = {each: job("dev", each, execution=execution) for each in JOBS}
     dag = dag_of(name, deployment(jobs=jobs, max_parts=3))
-    modules = {task.operator_class.__module__ if task.is_mapped else type(task).__module__ for task in dag.tasks}
+    modules = {
+        task.operator_class.__module__ if task.is_mapped else type(task).__module__ for task in dag.tasks
+    }
     assert modules <= {f"mlops_config.airflow.operators.{kind}", "mlops_config.airflow.dags"}
 
 
@@ -157,7 +159,29 @@ def test_retraining_takes_a_reason() -> None:
     assert words == ["--manual=the fares rose; $(date)"]
 
 
-@pytest.mark.parametrize("name", ["training", "inference"])
+@pytest.mark.parametrize("only", [None, "redeploy"])
+def test_training_redeploys_alone_where_it_is_asked_to(only: str | None) -> None:
+    from airflow.providers.common.compat.sdk import AirflowSkipException
+
+    dag = dag_of("training", deployment())
+    assert dag.params.validate() == {"only": None}
+    dag.params["only"] = only
+    context = {"params": dag.params.validate()}
+    promote = dag.get_task("promote")
+    assert promote.trigger_rule == "none_failed"
+    assert promote.arguments_given(context) == (["--redeploy"] if only else ["--if-allowed"])
+    with pytest.raises(AirflowSkipException) if only else nullcontext():
+        dag.get_task("train")._pre_execute_hook(context)
+
+
+def test_training_takes_no_other_wish() -> None:
+    from airflow.providers.common.compat.sdk import ParamValidationError
+
+    with pytest.raises(ParamValidationError):
+        dag_of("training", deployment()).params["only"] = "promote"
+
+
+@pytest.mark.parametrize("name", ["inference"])
 def test_other_runs_take_nothing(name: str) -> None:
     assert not dag_of(name, deployment()).params
 
