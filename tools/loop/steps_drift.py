@@ -59,7 +59,9 @@ def shift(scene: Scene) -> None:
             report = judged(scene, step, "shifted")
             drift = report.signal("drift")
             scene.require(drift.violated, f"the shift is not seen in {report.window_id}")
-            step.note(f"window {number}: {'CONFIRMED' if drift.confirmed else 'seen'}: {_drifting(report)}")
+            step.note(
+                f"window {number}, drift {'confirmed' if drift.confirmed else 'seen'}: {_drifting(report)}"
+            )
             if drift.confirmed:
                 break
         report = known(report, "a report")
@@ -68,7 +70,9 @@ def shift(scene: Scene) -> None:
         found_at = scene.recording.at(report.created_at)
         scene.recording.put("headline", {"drift_found_at": found_at, "window": report.window_id})
         step.found(
-            f"drift is confirmed: {_drifting(report)}", window=report.window_id, ledger_entry=entry.sequence
+            "drift is seen, and counts when the next window has it too",
+            window=report.window_id,
+            ledger_entry=entry.sequence,
         )
 
 
@@ -279,7 +283,7 @@ def _feature(compared: Comparison) -> dict[str, Any]:
 
 def _drifting(report: MonitoringReport) -> str:
     found = [each for each in report.drift if each.drifted and each.value is not None]
-    return ", ".join(f"{each.name} {each.value:.2f} (limit {each.threshold:g})" for each in found)
+    return ", ".join(f"{each.name} {each.value:.2f} > {each.threshold:g}" for each in found)
 
 
 def _alert(scene: Scene) -> str:

@@ -76,12 +76,13 @@ def servers(scene: Scene) -> None:
 def deploy(scene: Scene) -> None:
     """One command: Airflow trains the first model, promotes it and deploys it."""
     with scene.progress.step("deploy", "mlops-config deploy: Airflow trains, promotes, deploys") as step:
-        scene.run("deploy", "--environment", ENVIRONMENT, step=step)
+        scene.run("deploy", "--environment", ENVIRONMENT, "--with-dags", step=step)
         (trained,) = scene.ledger(Event.TRAINED)
         scene.require(trained.dag_run, "the training was no task of a DAG run")
         (promoted,) = scene.ledger(Event.PROMOTED)
-        (activated,) = scene.ledger(Event.ACTIVATED)
-        scene.require(activated.release == FIRST_RELEASE, f"{activated.release} was activated")
+        activated = scene.ledger(Event.ACTIVATED)
+        scene.require(activated, "the ledger does not know of the deployment")
+        scene.require(activated[-1].release == FIRST_RELEASE, f"{activated[-1].release} was activated")
         scene.require(promoted.model and promoted.model.version == 1, "another version than 1 was promoted")
         address = f"http://127.0.0.1:{scene.project.port}"
         recording = scene.recording
