@@ -269,7 +269,7 @@ def _deploy(to: JobContext, prepared: Prepared) -> EndpointStatus:
     inference = to.configs.inference
     endpoint = inference.endpoint
     assert endpoint is not None  # noqa: S101 the caller looked
-    at_once = AllAtOnceRollout(type="all_at_once", timeout=endpoint.rollout.timeout)
+    at_once = AllAtOnceRollout(type="all_at_once").model_copy(update={"timeout": endpoint.rollout.timeout})
     plain = inference.model_copy(update={"endpoint": endpoint.model_copy(update={"rollout": at_once})})
     context = replace(to, configs=replace(to.configs, inference=plain))
     with to.console.stage("deploy") as log:

@@ -158,6 +158,9 @@ def _previous(past: Past, now: Unit) -> Unit:
         assert past.begun.release is not None  # noqa: S101 every one is written with it
         return Unit(past.begun.release, past.begun.model, past.begun.config_digest)
     before = past.way[:-1] if past.way and past.way[-1].key == now.key else past.way
+    if now.model is not None:
+        # What was activated before there was any model never served.
+        before = tuple(unit for unit in before if unit.model is not None)
     if not before:
         raise UsageError(
             f"there is nothing to go back to: {now} is the first that the ledger knows of",
