@@ -35,7 +35,9 @@ class BashJob(JobTask, BashOperator):  # type: ignore[misc]  # Airflow has no ty
     parameters is quoted. The job's environment is nowhere rendered.
     """
 
-    template_fields: Sequence[str] = ("bash_command", "part")
+    template_fields: Sequence[str] = ("bash_command",)
+    # No field is a file's name, whatever it ends with.
+    template_ext: Sequence[str] = ()
 
     def __init__(
         self,

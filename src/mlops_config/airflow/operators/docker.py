@@ -38,7 +38,9 @@ class DockerJob(ContainedTask, DockerOperator):  # type: ignore[misc]  # Airflow
     and the environment variables that nobody but the engine's own users can read.
     """
 
-    template_fields: Sequence[str] = ("image", "command", "part")
+    template_fields: Sequence[str] = ("image", "command")
+    # No field is a file's name, whatever it ends with.
+    template_ext: Sequence[str] = ()
 
     def __init__(
         self,

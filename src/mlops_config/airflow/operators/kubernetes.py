@@ -39,7 +39,9 @@ class KubernetesJob(ContainedTask, KubernetesPodOperator):  # type: ignore[misc]
     while the pod runs.
     """
 
-    template_fields: Sequence[str] = ("image", "arguments", "part")
+    template_fields: Sequence[str] = ("image", "arguments")
+    # No field is a file's name, whatever it ends with.
+    template_ext: Sequence[str] = ()
     template_fields_renderers: Mapping[str, str] = {}
 
     def __init__(

@@ -85,6 +85,7 @@ class JobProcess:
         self._open(process.stderr, errors)
         self._follow(None)
         exit_code = process.wait()
+        self._selector.close()
         self._dismiss()
         output.finish()
         errors.finish()
@@ -92,13 +93,19 @@ class JobProcess:
 
     def stop(self) -> None:
         """Ends the whole group: SIGTERM, and SIGKILL for what is still there after the grace."""
-        if self._process is None or self._watchdog is None or self._watchdog.stdin is None:
+        process, watchdog = self._process, self._watchdog
+        if process is None or watchdog is None or watchdog.stdin is None or watchdog.poll() is not None:
             return
         self._log.info("Ending the job: it gets SIGTERM, and %d s to write its end", self._grace_seconds)
         # From here on the watchdog ends the job, even if this process is killed while it waits.
-        self._watchdog.stdin.close()
-        self._follow(time.monotonic() + self._grace_seconds + 5)
-        self._watchdog.wait()
+        watchdog.stdin.close()
+        self._follow(time.monotonic() + self._grace_seconds + _LOOK_SECONDS)
+        while watchdog.poll() is None:
+            process.poll()
+            if not _group_is_there(process.pid):
+                watchdog.kill()
+                watchdog.wait()
+            time.sleep(0.02)
 
     def _open(self, pipe: "IO[bytes] | None", lines: "Lines") -> None:
         if pipe is None:
@@ -147,6 +154,14 @@ class JobProcess:
             self._watchdog.kill()
             self._watchdog.wait()
             self._watchdog.stdin.close()
+
+
+def _group_is_there(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 class Lines:

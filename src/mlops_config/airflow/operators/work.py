@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple, NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
-from airflow.sdk import Asset, BaseOperator
+from airflow.sdk import Asset, BaseOperator, XComArg
 
 from mlops_config.airflow.operators.process import after_line, name_of
 from mlops_config.airflow.surroundings import Surroundings, surroundings_of
@@ -155,8 +155,9 @@ class JobTask:
         words = [*more, *(given(context) if callable(given) else given)]
         if self.words[0] == "promote" and self.deployment.target != "local":
             words.append("--no-wait")
-        if self.part is not None:
-            words.append(f"--part={self.part}")
+        part = self.part.resolve(context) if isinstance(self.part, XComArg) else self.part
+        if part is not None:
+            words.append(f"--part={part}")
         if odd := [word for word in words if not isinstance(word, str) or "\0" in word]:
             raise AirflowFailException(f"{odd[0]!r} is no word of a command, so nothing was run")
         return words
