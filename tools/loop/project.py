@@ -19,7 +19,7 @@ REGISTERED_MODEL = "trip-fare-dev"
 ENDPOINT = "trip-fare-dev"
 
 FIRST_ROWS = 4000
-NEWER_ROWS = 4000
+NEWER_ROWS = 6000
 LATER_ROWS = 1500
 """About half an hour passes between two trips, so 4,000 of them are five weeks."""
 
@@ -96,7 +96,7 @@ def make_project(folder: Path, environment: Mapping[str, str]) -> Project:
     project.edit("inference", "port: 8080", f"port: {project.port}")
     project.edit("inference", 'cron: "0 6 * * *"', f'cron: "{later.minute} {later.hour} * * *"')
     project.edit("monitoring", 'cron: "30 6 * * *"', f'cron: "{later.minute} {later.hour} * * *"')
-    project.write_trips(project.trips_file, FIRST_ROWS, seed=261, start=project.day(110))
+    project.write_trips(project.trips_file, FIRST_ROWS, seed=261, start=project.day(150))
     project.git(environment, "init", "--quiet", "--initial-branch=main")
     project.commit(environment, "Configure the fare model")
     return project

@@ -52,7 +52,7 @@ def shift(scene: Scene) -> None:
         scene.clients.shift(SHIFT, seed=2)
         # What these trips cost becomes known with time: here at once.
         project = scene.project
-        project.write_trips(project.trips_file, NEWER_ROWS, seed=262, start=project.day(70), shift=SHIFT)
+        project.write_trips(project.trips_file, NEWER_ROWS, seed=262, start=project.day(110), shift=SHIFT)
         scene.window_start = next_second()
         report: MonitoringReport | None = None
         for number in range(1, MOST_SHIFTED_WINDOWS + 1):
@@ -234,6 +234,10 @@ def _promoted_after(scene: Scene, step: Step, version: int) -> LedgerEntry | Non
             raise StoryError(f"the retraining failed:\n{said}")
         if run.state == "running":
             step.progress(f"retraining: {scene.runs.now_doing('retraining', run.run_id)}")
+    for ended in scene.ledger(Event.RETRAIN_ENDED):
+        if ended.outcome != "succeeded":
+            why = "; ".join(reason.text for reason in ended.reasons)
+            raise StoryError(f"the challenger was {ended.outcome}: {why}")
     later = [entry for entry in scene.ledger(Event.PROMOTED) if entry.model and entry.model.version > version]
     return later[-1] if later else None
 

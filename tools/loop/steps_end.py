@@ -26,7 +26,7 @@ def refused(scene: Scene) -> None:
         project.commit(scene.variables, "Make retraining cheaper")
         scene.run("release", "--environment", ENVIRONMENT, "--version", SECOND_RELEASE, step=step)
         scene.run("deploy", "--environment", ENVIRONMENT, step=step)
-        project.write_trips(project.trips_file, LATER_ROWS, seed=263, start=project.day(30), shift=SHIFT)
+        project.write_trips(project.trips_file, LATER_ROWS, seed=263, start=project.day(50), shift=SHIFT)
         before = scene.ledger(Event.PROMOTED)
         run_dag(scene, "retraining", "cheaper", {"because": BECAUSE}, step)
         contest = contest_of(scene, "cheaper")
