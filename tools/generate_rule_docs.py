@@ -25,7 +25,7 @@ from mlops_config.report.text import render
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.contract.rules.cases import BREAKING  # noqa: E402 - the cases lie outside the package
+from tests.contract.rules.cases import BREAKING, TODAY  # noqa: E402 - the cases lie outside the package
 from tests.contract.rules.example_configs import configs, raw_configs  # noqa: E402 - as the cases
 
 FOLDER = ROOT / "docs" / "rules"
@@ -97,7 +97,7 @@ def _and(words: list[str]) -> str:
 def example(rule: Rule) -> tuple[dict[str, str], str]:
     """The parts of files that break the rule in its first case, by name, and what is printed of them."""
     case = next(case for case in BREAKING if case.code == rule.code)
-    violations = list(check(configs(case.changes), rules=[rule]))
+    violations = list(check(configs(case.changes), rules=[rule], today=TODAY))
     wanted: dict[tuple[str, Kind], set[ConfigPath]] = {}
     places = [(each.environment, each.kind, each.path) for each in case.changes]
     for each in violations:

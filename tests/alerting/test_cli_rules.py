@@ -88,5 +88,15 @@ def test_a_label_that_is_ours_is_refused(changed_tree):
 
     code, _, said = rules("--environment", "dev", root=root)
 
+    assert code == 1
+    assert "error[C36] the series have a label severity already" in said
+
+
+def test_a_label_that_is_ours_makes_no_rules_even_where_the_finding_is_off(changed_tree):
+    root = changed_tree("monitoring", "\nreport:", "\nmetrics: {labels: {severity: high}}\n\nreport:")
+    (root / "mlops-config.yaml").write_text("severity: {C36: 'off'}\n")
+
+    code, _, said = rules("--environment", "dev", root=root)
+
     assert code == 2
     assert "metrics.labels of the dev monitoring file sets severity" in said

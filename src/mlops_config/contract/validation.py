@@ -119,7 +119,7 @@ def validate(
 
     Rules that compare environments see only those that are validated. With ``light`` the models are stand-ins
     that have a model's attributes but none of its methods: faster, and enough for reports. ``today`` (UTC)
-    decides which waivers have expired.
+    decides which waivers have expired, and where rules on the calendar begin to look.
 
     Raises:
         UsageError: an environment the settings do not know, or a contracts module that cannot be used.
@@ -138,12 +138,13 @@ def validate(
             files[kind], findings = _check_file(source, name, validators)
             found += [(name, each) for each in findings]
         checked[name] = EnvironmentConfigs(name, files)
-    found += _check_rules(checked, settings)
+    day = today or datetime.now(UTC).date()
+    found += _check_rules(checked, settings, day)
     judged = judge(
         found,
         settings,
         root=root,
-        today=today or datetime.now(UTC).date(),
+        today=day,
         complete=frozenset(name for name, configs in checked.items() if configs.complete),
     )
     return Validation(tuple(in_reading_order(judged.findings)), checked, tuple(judged.waived))
@@ -231,7 +232,7 @@ def _check_header(document: Document, environment: str, kind: Kind) -> Iterator[
 
 
 def _check_rules(
-    checked: Mapping[str, EnvironmentConfigs], settings: "Settings"
+    checked: Mapping[str, EnvironmentConfigs], settings: "Settings", today: date
 ) -> Iterator[tuple[str | None, Finding]]:
     from mlops_config.contract.rules.catalog import RULES
     from mlops_config.contract.rules.engine import check
@@ -240,7 +241,7 @@ def _check_rules(
         if settings.severity.get(rule.code) == "off":
             continue
         try:
-            for violation in check(checked, order=settings.environments, rules=[rule]):
+            for violation in check(checked, order=settings.environments, rules=[rule], today=today):
                 yield violation.environment, _placed(violation, checked, rule.severity)
         except (AttributeError, TypeError, LookupError, ValueError) as error:
             if settings.contracts is None:

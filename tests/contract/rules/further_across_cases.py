@@ -184,7 +184,13 @@ CASES = (
         "X20",
         retrain("training.overrides", {"metadata.environment": "prod"}, "dev"),
         at="dev retrain training.overrides['metadata.environment']",
-        says="is of the header",
+        says="of the training file's header",
+    ),
+    breaks(
+        "X20",
+        retrain("training.overrides", {"orchestration.timeout": "PT1H"}, "dev"),
+        at="dev retrain training.overrides['orchestration.timeout']",
+        says="a retraining does not read",
     ),
     passes(
         "X20",

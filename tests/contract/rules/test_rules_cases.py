@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from tests.contract.rules.case_types import Breaking, Passing
-from tests.contract.rules.cases import BREAKING, CASES, PASSING
+from tests.contract.rules.cases import BREAKING, CASES, PASSING, TODAY
 from tests.contract.rules.example_configs import configs, raw_configs
 
 from mlops_config.contract.compiled import load_validators
@@ -16,7 +16,7 @@ BY_CODE = {rule.code: rule for rule in RULES}
 
 
 def found(code: str, case: Breaking | Passing) -> list[Violation]:
-    return list(check(configs(case.changes), rules=[BY_CODE[code]]))
+    return list(check(configs(case.changes), rules=[BY_CODE[code]], today=TODAY))
 
 
 def is_there_or_could_be(document: object, path: ConfigPath) -> bool:
@@ -71,7 +71,7 @@ def test_a_rule_finds_the_same_in_stand_ins_for_models(case: Breaking) -> None:
         )
         for environment, files in raw_configs(case.changes).items()
     }
-    assert list(check(stand_ins, rules=[BY_CODE[case.code]])) == found(case.code, case)
+    assert list(check(stand_ins, rules=[BY_CODE[case.code]], today=TODAY)) == found(case.code, case)
 
 
 def test_every_rule_has_a_case_that_breaks_it_and_every_case_a_rule() -> None:

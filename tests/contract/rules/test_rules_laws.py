@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.contract.rules.example_configs import Change, change, configs
 
+from mlops_config.alerting import labels
 from mlops_config.contract.models.inference import RECORD_COLUMNS
 from mlops_config.contract.rules.catalog import RULES
 from mlops_config.contract.rules.engine import check
@@ -13,6 +14,7 @@ from mlops_config.contract.rules.environments import processors
 from mlops_config.contract.rules.identity import LONGEST_NAME
 from mlops_config.contract.rules.serving import RECORDED_ALWAYS
 from mlops_config.contract.rules.walk import ABSENT, differences, find, nodes
+from mlops_config.contract.rules.watching import OWN_LABELS
 from mlops_config.contract.rules.wording import number
 
 BY_CODE = {rule.code: rule for rule in RULES}
@@ -110,6 +112,10 @@ def test_a_number_shown_lies_never_below_the_number(value: float) -> None:
 
 def test_the_columns_always_recorded_are_the_contracts() -> None:
     assert RECORDED_ALWAYS == RECORD_COLUMNS
+
+
+def test_the_labels_that_are_taken_are_those_of_the_series_and_rules() -> None:
+    assert OWN_LABELS == labels.OWN_LABELS
 
 
 @pytest.mark.parametrize(

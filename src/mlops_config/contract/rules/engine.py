@@ -1,10 +1,11 @@
 """What a rule is, and running every rule where the files it needs are valid.
 
-A rule is a pure function over valid models. It knows nothing of files, lines, changed severities or waivers:
-the caller places each violation and decides what it weighs.
+A rule is a pure function over valid models and the day. It knows nothing of files, lines, changed severities
+or waivers: the caller places each violation and decides what it weighs.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
@@ -105,15 +106,16 @@ class Breach(NamedTuple):
 
 
 class File:
-    """One valid file as a rule sees it: whose it is and its model."""
+    """One valid file as a rule sees it: whose it is, its model, and the day it is looked at (UTC)."""
 
-    __slots__ = ("config", "environment", "kind", "role")
+    __slots__ = ("config", "environment", "kind", "role", "today")
 
-    def __init__(self, environment: str, role: Role, kind: Kind, config: Any) -> None:
+    def __init__(self, environment: str, role: Role, kind: Kind, config: Any, today: date) -> None:
         self.environment = environment
         self.role = role
         self.kind = kind
         self.config = config
+        self.today = today
 
     def breach(
         self, path: ConfigPath, message: str, hint: str | None = None, *related: RelatedValue
@@ -251,11 +253,13 @@ def check(
     *,
     order: Sequence[str] = DEFAULT_ORDER,
     rules: Iterable[Rule] | None = None,
+    today: date | None = None,
 ) -> Iterator[Violation]:
     """Every violation in the given environments, rule by rule.
 
     ``order`` is the release order of the environments; it gives each its role. ``rules`` are all rules of the
-    contract unless given. A rule whose needs an environment cannot meet is skipped there.
+    contract unless given. A rule whose needs an environment cannot meet is skipped there. ``today`` (UTC) is
+    where rules on the calendar begin to look.
     """
     if rules is None:
         from mlops_config.contract.rules.catalog import RULES  # the catalog imports this module
@@ -263,9 +267,10 @@ def check(
         rules = RULES
     names = sorted(configs_by_environment, key=lambda name: (_position(name, order), name))
     environments = {name: role_of(name, order) for name in names}
+    day = today or datetime.now(UTC).date()
     files = {
         name: {
-            kind: File(name, role, kind, model)
+            kind: File(name, role, kind, model, day)
             for kind in Kind
             if (model := getattr(configs_by_environment[name], kind)) is not None
         }

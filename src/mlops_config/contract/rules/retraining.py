@@ -9,13 +9,13 @@ from mlops_config.contract.rules.engine import Breach, Environment, File, enviro
 from mlops_config.contract.rules.serving import MOVING_ALIASES
 from mlops_config.contract.rules.walk import find
 from mlops_config.contract.rules.wording import duration, instead, listed
-from mlops_config.findings import ConfigPath
+from mlops_config.findings import ConfigPath, Severity
 from mlops_config.kinds import Kind, accepted_names
 
 if TYPE_CHECKING:
     from mlops_config.contract.models.by_kind import RetrainConfig
 
-_HEADER = ("schema_version", "kind", "metadata")
+_HEADER = ("schema_version", "kind", "metadata", "orchestration")
 _Scalar = bool | int | float | str | timedelta | None
 
 
@@ -225,7 +225,7 @@ def overrides_exist(environment: Environment) -> Iterator[Breach]:
         path = tuple(key.split("."))
         where: ConfigPath = ("training", "overrides", key)
         if path[0] in _HEADER:
-            message = f"{key} is of the header, which says whose file it is"
+            message = f"{key} is of the training file's header, which a retraining does not read"
             yield environment.breach(Kind.RETRAIN, where, message, "remove it")
             continue
         try:
@@ -267,4 +267,46 @@ def bake_time_outlasts_the_rollout(environment: Environment) -> Iterator[Breach]
             f"alarms count for {duration(bake)}, but the rollout waits {wait}",
             f"write at least {wait}",
             environment.see(Kind.INFERENCE, ("endpoint", "rollout", "wait"), f"the rollout waits {wait}"),
+        )
+
+
+@environment_rule(
+    "X24", "A retraining that learns nothing new", Kind.INFERENCE, Kind.RETRAIN, severity=Severity.NOTE
+)
+def new_rows_outnumber_the_holdout(environment: Environment) -> Iterator[Breach]:
+    """With a sliding `data.window`, `guards.min_new_rows` is more than `data.holdout.fraction` of the rows
+    that come in within the window, at the inference file's `data_capture.expected_rows_per_day`. Nothing is
+    said where that is not given, or where `min_new_rows` is 0.
+
+    Why: the holdout is the newest rows. When the new ones are fewer, it takes them all, and the challenger
+    learns from the rows that the champion has seen: after drift, from none that drifted. What the inference
+    file plans with need not be what the training data grows by, so this is a note.
+
+    Mend: raise `min_new_rows`, hold out a smaller share, or write `window: {type: since_last_train}`.
+    """
+    guards, data = environment.retrain.guards, environment.retrain.data
+    capture = environment.inference.data_capture
+    if data.window.type != "sliding" or not guards.min_new_rows:
+        return
+    if capture is None or capture.expected_rows_per_day is None:
+        return
+    rows = capture.expected_rows_per_day * (data.window.length / timedelta(days=1))
+    held = round(rows * data.holdout.fraction)
+    if guards.min_new_rows <= held:
+        yield environment.breach(
+            Kind.RETRAIN,
+            ("guards", "min_new_rows"),
+            f"a retraining may start after {guards.min_new_rows} new rows, and about {held} are held out:"
+            " the challenger learns none of the new ones",
+            f"raise it above {held}, or make data.holdout.fraction smaller",
+            environment.see(
+                Kind.RETRAIN,
+                ("data", "holdout", "fraction"),
+                f"{data.holdout.fraction:g} of the rows of {duration(data.window.length)}",
+            ),
+            environment.see(
+                Kind.INFERENCE,
+                ("data_capture", "expected_rows_per_day"),
+                f"{capture.expected_rows_per_day} rows a day",
+            ),
         )

@@ -12,6 +12,14 @@ from mlops_config.kinds import Kind
 if TYPE_CHECKING:
     from mlops_config.contract.models.by_kind import MonitoringConfig
 
+OWN_LABELS = frozenset(
+    (
+        *("project", "model", "environment", "job", "instance", "alertname", "severity", "signal", "le"),
+        *("quantile", "feature", "method", "metric", "mlops_job", "code", "model_version", "config_digest"),
+    )
+)
+"""Labels that our series and rules, or Prometheus, set; ``mlops_config.alerting.labels`` gathers the same."""
+
 
 @file_rule("C26", "Windows that leave gaps or overlap", Kind.MONITORING)
 def windows_cover_the_schedule(file: File) -> Iterator[Breach]:
@@ -165,3 +173,22 @@ def alerts_can_fire(file: File) -> Iterator[Breach]:
                     f"{alert.name} watches the predictions, which have no feature {alert.feature}",
                     "remove feature, or write signal: drift",
                 )
+
+
+@file_rule("C36", "A label that the series have already", Kind.MONITORING)
+def metric_labels_are_free(file: File) -> Iterator[Breach]:
+    """No key of `metrics.labels` is a label that our series and alerts have (`project`, `model`,
+    `environment`, `feature`, `mlops_job` …), or that Prometheus sets (`job`, `instance`, `le` …).
+
+    Why: a series has each label once. Yours would take the place of the one that tells two series apart, so
+    the jobs refuse to write any metric.
+
+    Mend: call it something else.
+    """
+    for name in file.config.metrics.labels:
+        if name in OWN_LABELS:
+            yield file.breach(
+                ("metrics", "labels", name),
+                f"the series have a label {name} already",
+                f"call it something else, such as team_{name}",
+            )
