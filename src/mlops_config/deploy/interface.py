@@ -118,8 +118,11 @@ class Deployer(ABC):
     """
 
     @abstractmethod
-    def deploy(self, deployment: Deployment, progress: Progress) -> EndpointStatus:
+    def deploy(self, deployment: Deployment, progress: Progress, *, wait: bool = True) -> EndpointStatus:
         """Creates the endpoint or rolls it over to the revision, as ``endpoint.rollout`` says, and waits.
+
+        Without ``wait`` a provider that works by itself is left to it: the status then says ``creating`` or
+        ``updating``, and the same call again, once the endpoint has come to rest, goes on from there.
 
         Raises:
             DeployFailedError: it did not come through; the revision before serves as it did.

@@ -57,7 +57,7 @@ class SageMakerDeployer(Deployer):
         self._call = Calls(clients or Clients(config.region), retries)
         self._pace = pace or Pace()
 
-    def deploy(self, deployment: Deployment, progress: Progress) -> EndpointStatus:
+    def deploy(self, deployment: Deployment, progress: Progress, *, wait: bool = True) -> EndpointStatus:
         """Creates or updates the endpoint. Traffic, waits and alarms during an update are SageMaker's."""
         role = resolved(self._config.role, what="deployer.role")
         self._check_account()

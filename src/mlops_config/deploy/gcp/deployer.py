@@ -43,7 +43,7 @@ class VertexDeployer(Deployer):
         self._api = api or VertexApi(config.project, config.location, pace=self._pace, retries=retries)
         self._alarms = alarms or alarms_of_environment()
 
-    def deploy(self, deployment: Deployment, progress: Progress) -> EndpointStatus:
+    def deploy(self, deployment: Deployment, progress: Progress, *, wait: bool = True) -> EndpointStatus:
         """Uploads and tests the model, deploys it without traffic, and moves the traffic in steps."""
         account = resolved(self._config.service_account, what="deployer.service_account")
         model, name = self._model_name(requests.model_id(deployment)), deployment.revision.name

@@ -55,8 +55,17 @@ class LocalDeployer(Deployer):
         self._pace = pace or Pace()
         self._retries = retries or Retries()
 
-    def deploy(self, deployment: Deployment, progress: Progress) -> EndpointStatus:
-        """Starts the revision's server, tests it, moves the traffic, then drains and ends the one before."""
+    def deploy(
+        self,
+        deployment: Deployment,
+        progress: Progress,
+        *,
+        wait: bool = True,  # noqa: ARG002 nobody else moves the traffic of this machine
+    ) -> EndpointStatus:
+        """Starts the revision's server, tests it, moves the traffic, then drains and ends the one before.
+
+        It waits in any case.
+        """
         with self._locked(deployment.endpoint) as folder:
             programs = self._programs(folder)
             state = folder.load() or EndpointState(endpoint=deployment.endpoint)

@@ -7,6 +7,9 @@ from typing import NamedTuple, TypeGuard
 from mlops_config.contract.metrics import METRICS, MetricName
 from mlops_config.contract.models.evaluation import MetricThreshold
 
+NOT_WORSE, WORSE, UNKNOWN = "champion.not_worse", "champion.worse", "champion.unknown"
+"""Codes of a training's reason: how its model compares with the champion on the same rows."""
+
 
 class GateResult(NamedTuple):
     """One condition and how it came out."""

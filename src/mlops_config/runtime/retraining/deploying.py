@@ -11,7 +11,7 @@ from typing import Any
 from mlops_config.bundle.archive import read_folder
 from mlops_config.contract.rules.identity import endpoint_name
 from mlops_config.deploy import open_deployer
-from mlops_config.deploy.interface import Deployment, EndpointStatus, Revision
+from mlops_config.deploy.interface import Deployment, EndpointStatus, Revision, State
 from mlops_config.errors import IntegrityError, UsageError
 from mlops_config.files import make_output_folder, write_atomically
 from mlops_config.ledger.entries import Draft, Event
@@ -29,8 +29,10 @@ def deploy_version(
     version: ModelVersion,
     smoke_rows: Sequence[Mapping[str, Any]],
     progress: Callable[[str], None],
+    *,
+    wait: bool = True,
 ) -> EndpointStatus:
-    """The endpoint, serving the version.
+    """The endpoint, serving the version; without ``wait`` perhaps on its way to that, and asked again.
 
     Raises:
         DeployFailedError: the version did not come up or failed its smoke test; what served before serves.
@@ -56,7 +58,26 @@ def deploy_version(
         variables=_variables(context),
         monitoring=context.configs.monitoring,
     )
-    return open_deployer(inference, root=context.root).deploy(deployment, progress)
+    return open_deployer(inference, root=context.root).deploy(deployment, progress, wait=wait)
+
+
+def serves(context: JobContext, version: ModelVersion) -> bool:
+    """Whether the endpoint gives all its traffic to the version under this very configuration and image.
+
+    Raises:
+        ServiceError: the provider stays away.
+    """
+    inference = context.configs.inference
+    found = open_deployer(inference, root=context.root).status(endpoint_name(inference))
+    name = Revision(version.name, version.version, context.config_digest, image=None, package_uri="").name
+    if found is None or found.state is not State.IN_SERVICE or found.traffic != {name: 100}:
+        return False
+    if inference.deployer.target == "local":
+        return True
+    # A revision's name does not tell its image; the ledger does.
+    deployed = (entry for entry in reversed(context.ledger.entries()) if entry.event is Event.DEPLOYED)
+    last = next((entry for entry in deployed if entry.outcome == "succeeded"), None)
+    return last is not None and last.image_digest == context.provenance.image_digest
 
 
 def undeploy(context: JobContext) -> tuple[str, bool]:

@@ -4,11 +4,11 @@ Each step may be repeated: a promotion that was stopped half-way goes on when it
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from mlops_config.deploy.interface import DeployFailedError, EndpointStatus
+from mlops_config.deploy.interface import DeployFailedError, EndpointStatus, State
 from mlops_config.errors import JobRefusedError, UsageError
 from mlops_config.ledger.entries import Draft, Event, ModelReference, Reason
 from mlops_config.runtime.context import JobContext
@@ -19,30 +19,72 @@ from mlops_config.runtime.tracking.interface import ModelVersion
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """What a promotion did."""
+    """What a promotion did, or the deployment of the champion anew."""
 
     champion: ModelVersion
+    """Or, while its endpoint is still on its way, the version that is to be it."""
     replaced: ModelVersion | None
     endpoint: EndpointStatus | None
+    again: bool = False
+    """Whether it was the champion before: only its configuration or image is another."""
+    deployer: Mapping[str, Any] = field(default_factory=dict)
+    """As the inference file has it: who looks after the endpoint meanwhile."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether the provider is still at work: asked for again, the promotion goes on."""
+        return self.endpoint is not None and self.endpoint.state is not State.IN_SERVICE
 
     @property
     def summary(self) -> str:
         """One line for people."""
+        name = f"{self.champion.name} version {self.champion.version}"
+        if self.endpoint is not None and self.pending:
+            state = self.endpoint.state.value.replace("_", " ")
+            return f"{name} is on its way: {self.endpoint.endpoint} is {state}; ask again later"
         before = f", in place of version {self.replaced.version}" if self.replaced else ""
         where = f"; {self.endpoint.endpoint} serves it" if self.endpoint else ""
         if self.endpoint and self.endpoint.url:
             where += f" at {self.endpoint.url}"
-        return f"{self.champion.name} version {self.champion.version} is the champion{before}{where}"
+        return f"{name} is {'still ' if self.again else ''}the champion{before}{where}"
 
     def document(self) -> dict[str, Any]:
         """The promotion for programs."""
         return {
             "model": self.champion.name,
             "version": self.champion.version,
-            "promoted": True,
+            "promoted": not self.pending and not self.again,
+            "redeployed": not self.pending and self.again,
             "replaced": self.replaced.version if self.replaced else None,
+            "state": self.endpoint.state.value if self.endpoint else None,
             "endpoint": self.endpoint.endpoint if self.endpoint else None,
             "url": self.endpoint.url if self.endpoint else None,
+            **({"deployer": dict(self.deployer)} if self.pending else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Nothing was promoted, and that is in order."""
+
+    reason: Reason
+    version: ModelVersion | None = None
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        return f"nothing is promoted: {self.reason.text}"
+
+    def document(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {
+            "model": self.version.name if self.version else None,
+            "version": self.version.version if self.version else None,
+            "promoted": False,
+            "redeployed": False,
+            "state": None,
+            "reason": self.reason.text,
+            "reasons": [self.reason.model_dump()],
         }
 
 
@@ -61,10 +103,7 @@ def waiting(context: JobContext, version: int | None = None) -> ModelVersion:
     else:
         found = context.registry.by_alias(name, promotion.alias_from)
         if found is None:
-            raise UsageError(
-                f"no version of {name} waits as {promotion.alias_from}",
-                hint=f"run: mlops-config run training --environment {context.environment}",
-            )
+            raise _nobody_waits(context, name)
     require_own_model(found, context)
     if expired(context, found) and version is None:
         raise UsageError(
@@ -72,6 +111,23 @@ def waiting(context: JobContext, version: int | None = None) -> ModelVersion:
             hint=f"retrain, or say that it is meant all the same: --version {found.version}",
         )
     return found
+
+
+def _nobody_waits(context: JobContext, name: str) -> UsageError:
+    """Why: the last model was refused, or there was none."""
+    alias = context.configs.retrain.promotion.alias_from
+    made = (Event.TRAINED, Event.RETRAIN_ENDED)
+    last = next((entry for entry in reversed(context.ledger.entries()) if entry.event in made), None)
+    if last is None or last.outcome != "refused":
+        hint = f"run: mlops-config run training --environment {context.environment}"
+        return UsageError(f"no version of {name} waits as {alias}", hint=hint)
+    job = "training" if last.event is Event.TRAINED else "retraining"
+    why = "; ".join(reason.text for reason in last.reasons)
+    return UsageError(
+        f"no version of {name} waits as {alias}: the last {job} was refused: {why}",
+        hint=f"see its numbers: mlops-config log --environment {context.environment}; other data, or another"
+        " configuration, may make a better one",
+    )
 
 
 def expired(context: JobContext, challenger: ModelVersion) -> bool:
@@ -96,8 +152,13 @@ def promote(
     challenger: ModelVersion,
     reasons: Sequence[Reason],
     smoke_rows: Sequence[Mapping[str, Any]] = (),
+    *,
+    wait: bool = True,
 ) -> Promotion:
     """Deploys the challenger, gives it the champion's alias, and writes both down.
+
+    Without ``wait`` a cloud is told what to do and left to it: the promotion is pending, and goes on when it
+    is asked for again.
 
     Raises:
         JobRefusedError: it did not come up or failed its smoke test; the champion serves as before.
@@ -109,11 +170,14 @@ def promote(
     champion = None if is_champion else champion
     reference, replaced = _reference(challenger), _reference(champion) if champion else None
     status = None
-    if context.configs.retrain.redeploy.enabled and context.configs.inference.endpoint is not None:
+    if deploys(context):
         try:
-            status = _deploy(context, challenger, smoke_rows)
+            status = _deploy(context, challenger, smoke_rows, wait=wait)
         except DeployFailedError as error:
-            raise _not_promoted(context, error, reference, replaced) from error
+            raise _refused(context, error, reference, replaced, "was not promoted") from error
+        pending = Promotion(challenger, champion, status, deployer=_deployer(context))
+        if pending.pending:
+            return pending
         if not _is_noted(context, Event.DEPLOYED, reference):
             _note(context, Event.DEPLOYED, reference, replaced, (), uri=status.url)
     if not is_champion:
@@ -125,17 +189,61 @@ def promote(
     return Promotion(challenger, champion, status)
 
 
-def _not_promoted(
+def redeploy(context: JobContext, *, wait: bool = True) -> Promotion | Held:
+    """Deploys the champion again under the present configuration and image.
+
+    Raises:
+        JobRefusedError: it did not come up or failed its smoke test; what served before serves.
+        UsageError: there is no champion.
+    """
+    name, alias = _names(context)
+    champion = context.registry.by_alias(name, alias)
+    if champion is None:
+        hint = f"promote a first model: mlops-config promote --environment {context.environment}"
+        raise UsageError(f"no version of {name} is the {alias}, so none is deployed again", hint=hint)
+    require_own_model(champion, context)
+    if not deploys(context):
+        return Held(Reason(code="no_endpoint", text="this configuration deploys no endpoint"), champion)
+    reference = _reference(champion)
+    try:
+        status = _deploy(context, champion, (), wait=wait)
+    except DeployFailedError as error:
+        raise _refused(context, error, reference, None, "was not deployed again") from error
+    done = Promotion(champion, None, status, again=True, deployer=_deployer(context))
+    if not done.pending and not _is_noted(context, Event.DEPLOYED, reference):
+        _note(context, Event.DEPLOYED, reference, None, (), uri=status.url)
+    return done
+
+
+def _names(context: JobContext) -> tuple[str, str]:
+    """The registered model and its champion's alias."""
+    return (
+        context.configs.training.tracking.registered_model_name,
+        context.configs.retrain.promotion.alias_to,
+    )
+
+
+def deploys(context: JobContext) -> bool:
+    """Whether a promotion deploys: there is an endpoint, and it is not left to others."""
+    return context.configs.retrain.redeploy.enabled and context.configs.inference.endpoint is not None
+
+
+def _deployer(context: JobContext) -> dict[str, Any]:
+    return context.configs.inference.deployer.model_dump(mode="json")
+
+
+def _refused(
     context: JobContext,
     error: DeployFailedError,
     reference: ModelReference,
     replaced: ModelReference | None,
+    what: str,
 ) -> JobRefusedError:
     """The refusal, once it is written down."""
     reason = Reason(code="deploy_failed", text=error.message)
     _note(context, Event.DEPLOYED, reference, replaced, (reason,), outcome="failed")
     return JobRefusedError(
-        f"{reference.name} version {reference.version} was not promoted: {error.message}",
+        f"{reference.name} version {reference.version} {what}: {error.message}",
         hint=error.hint,
         document={
             "model": reference.name,
@@ -170,12 +278,12 @@ def _is_noted(context: JobContext, event: Event, model: ModelReference) -> bool:
 
 
 def _deploy(
-    context: JobContext, version: ModelVersion, smoke_rows: Sequence[Mapping[str, Any]]
+    context: JobContext, version: ModelVersion, smoke_rows: Sequence[Mapping[str, Any]], *, wait: bool
 ) -> EndpointStatus:
     def progress(line: str) -> None:
         context.console.say(f"deploy: {line}")
 
-    return deploy_version(context, version, smoke_rows, progress)
+    return deploy_version(context, version, smoke_rows, progress, wait=wait)
 
 
 def _carriers(context: JobContext, name: str, alias: str) -> tuple[int, ...]:

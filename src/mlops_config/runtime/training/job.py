@@ -15,7 +15,16 @@ from mlops_config.runtime.data.problems import DataError
 from mlops_config.runtime.data.splitting import Split, split
 from mlops_config.runtime.data.versions import check_version
 from mlops_config.runtime.integrity import require_own_model
-from mlops_config.runtime.model.gates import GateResult, failures, judge, passed
+from mlops_config.runtime.model.gates import (
+    NOT_WORSE,
+    UNKNOWN,
+    WORSE,
+    GateResult,
+    failures,
+    judge,
+    not_worse,
+    passed,
+)
 from mlops_config.runtime.tracking.interface import ModelVersion
 from mlops_config.runtime.training.fitting import Evaluation, Fitted, evaluate, fit, judge_slices
 from mlops_config.runtime.training.limits import time_limit
@@ -73,6 +82,18 @@ class _Read:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    evaluation: Evaluation
+    gates: tuple[GateResult, ...]
+    champion: ModelVersion | None = None
+    """Whom it was compared with."""
+    champions: Evaluation | None = None
+    """The champion's, on the same rows."""
+    comparison: Reason | None = None
+    """Whether it is no worse: what a promotion without anybody's approval rests on."""
+
+
 def run(context: JobContext, *, overrides: Mapping[str, Any] | None = None) -> TrainingOutcome:
     """Trains what the training file says and registers the model under the alias of a challenger.
 
@@ -92,16 +113,17 @@ def run(context: JobContext, *, overrides: Mapping[str, Any] | None = None) -> T
         read = _read(context, training)
         parts = split(read.rows, training)
         fitted = _fit(context, training, parts)
-        evaluation, champion, gates = _judge(context, training, fitted, parts.test)
+        judged = _judge(context, training, fitted, parts.test)
+        evaluation, gates = judged.evaluation, judged.gates
         documents = {
-            "evaluation.json": evaluation_document(evaluation, gates, fitted, champion),
+            "evaluation.json": evaluation_document(evaluation, gates, fitted, judged.champions),
             "data.json": _data_document(read),
         }
         fingerprint = read.fingerprint
         about = run_of(context, training, fitted, evaluation.metrics, documents, fingerprint=fingerprint)
         if not passed(gates):
             context.registry.record_refused(about)
-            _enter(context, training, read, evaluation, failures(gates), None)
+            _enter(context, training, read, judged, None)
             raise _refusal(training, evaluation, gates, fingerprint)
         learned = read.rows.drop(index=parts.test.index)
         with context.console.stage("profile") as log:
@@ -114,7 +136,7 @@ def run(context: JobContext, *, overrides: Mapping[str, Any] | None = None) -> T
         version = context.registry.record(about, package, registered_model_name=name)
         alias = context.configs.retrain.promotion.alias_from
         context.registry.set_alias(name, alias, version.version)
-        _enter(context, training, read, evaluation, (), version)
+        _enter(context, training, read, judged, version)
         log.done(f"{name} version {version.version} is the {alias}")
     rows = {
         "learned": fitted.rows,
@@ -191,12 +213,10 @@ def _fit(context: JobContext, training: TrainingConfig, parts: Split) -> Fitted:
     return fitted
 
 
-def _judge(
-    context: JobContext, training: TrainingConfig, fitted: Fitted, test: "pd.DataFrame"
-) -> tuple[Evaluation, Evaluation | None, tuple[GateResult, ...]]:
+def _judge(context: JobContext, training: TrainingConfig, fitted: Fitted, test: "pd.DataFrame") -> _Judged:
     with context.console.stage("judge") as log:
         evaluation = evaluate(fitted.pipeline, test, training)
-        champion = _champion(context, training, test) if _compares(training) else None
+        version, champion, comparison = _against_champion(context, training, evaluation, test)
         missing = champion is None and context.configs.retrain.evaluation.on_missing_champion == "accept"
         wanted = _alone(training) if missing else training
         rules = wanted.evaluation
@@ -207,7 +227,35 @@ def _judge(
             ", ".join(f"{name} {value:.6g}" for name, value in evaluation.metrics.items())
             + (f"; {failed} of {len(gates)} conditions failed" if failed else "")
         )
-    return evaluation, champion, gates
+    return _Judged(evaluation, gates, version, champion, comparison)
+
+
+def _against_champion(
+    context: JobContext, training: TrainingConfig, evaluation: Evaluation, test: "pd.DataFrame"
+) -> tuple[ModelVersion | None, Evaluation | None, Reason | None]:
+    """The champion, how it does on the same rows, and whether the new model is no worse.
+
+    It is asked only where something depends on it: a threshold on a gain, or a promotion by itself.
+
+    Raises:
+        UsageError: a threshold is about a gain on it, and it cannot be judged on these rows.
+    """
+    must = _compares(training)
+    if not must and context.configs.retrain.promotion.mode != "automatic":
+        return None, None, None
+    alias = context.configs.retrain.promotion.alias_to
+    version = context.registry.by_alias(training.tracking.registered_model_name, alias)
+    if version is None:
+        return None, None, None
+    try:
+        champion = _judged_champion(context, training, version, test)
+    except (IntegrityError, UsageError, DataError, KeyError, ValueError) as error:
+        if must:
+            raise
+        text = f"the champion, version {version.version}, cannot be judged on these rows: {error}"
+        return version, None, Reason(code=UNKNOWN, text=text)
+    result = not_worse(training.evaluation.primary, evaluation.metrics, champion.metrics)
+    return version, champion, Reason(code=NOT_WORSE if result.passed else WORSE, text=result.text)
 
 
 def _compares(training: TrainingConfig) -> bool:
@@ -234,16 +282,15 @@ def _alone(training: TrainingConfig) -> TrainingConfig:
     return training.model_copy(update={"evaluation": judged})
 
 
-def _champion(context: JobContext, training: TrainingConfig, test: "pd.DataFrame") -> Evaluation | None:
-    """The champion on the same test rows; ``None`` when there is none.
+def _judged_champion(
+    context: JobContext, training: TrainingConfig, version: ModelVersion, test: "pd.DataFrame"
+) -> Evaluation:
+    """The champion on the same test rows.
 
     Raises:
+        IntegrityError: it is another environment's, or its package is not what the registry says.
         UsageError: it needs other columns, or predicts something else.
     """
-    name = training.tracking.registered_model_name
-    version = context.registry.by_alias(name, context.configs.retrain.promotion.alias_to)
-    if version is None:
-        return None
     require_own_model(version, context)
     package = context.registry.fetch(version, context.scratch / f"champion-{version.version}")
     missing = [each.name for each in package.schema.features if each.name not in test.columns]
@@ -299,14 +346,16 @@ def _enter(
     context: JobContext,
     training: TrainingConfig,
     read: _Read,
-    evaluation: Evaluation,
-    failed: tuple[GateResult, ...],
+    judged: _Judged,
     version: ModelVersion | None,
 ) -> None:
-    """Writes the outcome into the ledger."""
+    """Writes the outcome into the ledger, once: an earlier try of the DAG run may have done so."""
+    if version is not None and _is_entered(context, version):
+        return
     oldest, newest = _span(read.rows, training.data.timestamp_column)
-    name = training.tracking.registered_model_name
-    model = ModelReference(name=name, version=version.version, run_id=version.run_id) if version else None
+    refused = tuple(Reason(code=each.code, text=each.text) for each in failures(judged.gates))
+    compared = (judged.comparison,) if judged.comparison else ()
+    metrics = judged.evaluation.metrics
     context.ledger.append(
         Draft(
             event=Event.TRAINED,
@@ -314,15 +363,32 @@ def _enter(
             outcome="succeeded" if version else "refused",
             job_id=context.job_id,
             **context.subject(),
-            model=model,
+            model=_reference(version),
+            champion=_reference(judged.champion),
             data_fingerprint=read.fingerprint,
             window_start=oldest,
             window_end=newest,
             rows=read.total,
-            metrics={name: value for name, value in evaluation.metrics.items() if value == value},
-            reasons=tuple(Reason(code=each.code, text=each.text) for each in failed),
+            metrics={name: value for name, value in metrics.items() if value == value},
+            reasons=compared if version else refused,
         )
     )
+
+
+def _is_entered(context: JobContext, version: ModelVersion) -> bool:
+    return context.dag_run is not None and any(
+        entry.event is Event.TRAINED
+        and entry.dag_run == context.dag_run
+        and entry.model is not None
+        and entry.model.version == version.version
+        for entry in context.ledger.entries()
+    )
+
+
+def _reference(version: ModelVersion | None) -> ModelReference | None:
+    if version is None:
+        return None
+    return ModelReference(name=version.name, version=version.version, run_id=version.run_id)
 
 
 def _span(rows: "pd.DataFrame", column: str | None) -> tuple[datetime | None, datetime | None]:
