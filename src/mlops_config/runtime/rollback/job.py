@@ -14,7 +14,7 @@ from mlops_config.runtime.metrics.jobs import job_metrics
 from mlops_config.runtime.monitoring.job import reports
 from mlops_config.runtime.rollback.opening import Opened
 from mlops_config.runtime.rollback.running import Asked, RollbackOutcome, carry_out, prepare
-from mlops_config.runtime.rollback.units import Past, past
+from mlops_config.runtime.rollback.units import FROM_RELEASE, Past, past
 from mlops_config.runtime.rollback.watching import ALARM, GATE, Need, asks, need
 
 FOLDER_VARIABLE = "MLOPS_DAGS_FOLDER"
@@ -57,6 +57,9 @@ def run(opened: Opened, asked: Asked, *, dry_run: bool = False, if_needed: bool 
         return RollbackOutcome(
             prepared.plan, done=False, reasons=refused or why, dry_run=True, exit_code=int(bool(refused))
         )
+    begun = prepared.seen.begun
+    if prepared.plan.resumed and begun is not None and asked.because is None:
+        why = tuple(reason for reason in begun.reasons if reason.code != FROM_RELEASE)
     with job_metrics(prepared.now, "rollback"):
         return carry_out(opened, prepared, asked, why)
 
