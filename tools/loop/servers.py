@@ -201,10 +201,10 @@ def free_port() -> int:
     return port
 
 
-def answers(url: str) -> bool:
-    """Whether a GET of ``url`` is answered with 200 now."""
+def answers(url: str, timeout: float = 5.0) -> bool:
+    """Whether a GET of ``url`` is answered with 200 now, or within ``timeout`` seconds."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 an http address of ours
+        with urllib.request.urlopen(url, timeout=timeout) as answer:  # noqa: S310 http, ours
             return bool(answer.status == http.HTTPStatus.OK)
     except (OSError, http.client.HTTPException):
         return False

@@ -30,6 +30,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 }
 """The parts by name, each with its command."""
 HEALTH = "/api/v2/monitor/health"
+TASK_HEALTH = "/execution/health"
 _FOREIGN = ("AIRFLOW", "COVERAGE", "COV_CORE", "PYTHON", "VIRTUAL_ENV")
 _HEALTHY_SECONDS = 120.0
 _POLL_SECONDS = 0.1
@@ -62,6 +63,7 @@ class Airflow:
         self.deployments = self.dags / "mlops"
         self.port = port or free_port()
         self.address = f"http://127.0.0.1:{self.port}"
+        self._has_task_api = False
         self.parts: dict[str, Server] = {}
         """The parts that were started, by name."""
         self.variables = self._variables(users) | dict(settings or {})
@@ -77,6 +79,7 @@ class Airflow:
         if not database.exists():
             shutil.copyfile(_tables(self._servers, self._version), database)
         for name in parts:
+            self._has_task_api &= name != "api-server"
             self.parts[name] = self._servers.start(
                 f"airflow-{name}",
                 [self._python, "-m", "airflow", *PARTS[name]],
@@ -147,6 +150,11 @@ class Airflow:
     def _is_healthy(self) -> bool:
         if not answers(self.address + HEALTH):
             return False
+        # The API of the tasks is built when it is asked first, for seconds in which nothing else is answered:
+        # long enough for a task to give up.
+        if not self._has_task_api and not answers(self.address + TASK_HEALTH, timeout=_HEALTHY_SECONDS):
+            return False
+        self._has_task_api = True
         with urllib.request.urlopen(self.address + HEALTH, timeout=5) as answer:  # noqa: S310 http, ours
             states = json.load(answer)
         wanted = [name.replace("-", "_") for name in self.parts if name != "api-server"]
@@ -178,11 +186,13 @@ class Airflow:
             "scheduler__job_heartbeat_sec": 1,
             "scheduler__scheduler_heartbeat_sec": 1,
             "scheduler__scheduler_idle_sleep_time": 0.2,
-            "scheduler__scheduler_health_check_threshold": 5,
+            "scheduler__scheduler_health_check_threshold": 10,
             "scheduler__orphaned_tasks_check_interval": 3,
-            "scheduler__task_instance_heartbeat_timeout": 8,
+            "scheduler__task_instance_heartbeat_timeout": 15,
             "scheduler__task_instance_heartbeat_timeout_detection_interval": 2,
             "workers__min_heartbeat_interval": 1,
+            # A busy machine is no reason to give up.
+            "workers__execution_api_timeout": 30,
             "triggerer__job_heartbeat_sec": 1,
             "logging__colored_console_log": False,
             "usage_data_collection__enabled": False,
