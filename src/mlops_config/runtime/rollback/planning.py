@@ -101,9 +101,7 @@ def fit(needed: TableSchema, sent: TableSchema) -> Fit:
                 text = f"the model needs the column {feature.name} ({feature.type}), which is not sent now"
                 refusals.append(Reason(code="schema.missing", text=text))
         elif (given.type, feature.type) != ("integral", "fractional") and given.type != feature.type:
-            text = (
-                f"the model takes {feature.name} as {feature.type}, and clients send it as {given.type} now"
-            )
+            text = f"the model takes {feature.name} as {feature.type}, and it is sent as {given.type} now"
             refusals.append(Reason(code="schema.type", text=text))
         else:
             notes += _narrower(feature, given)

@@ -110,7 +110,8 @@ def _fit(plan: Plan) -> Iterator[str]:
     elif fit.refusals:
         yield "input: does not fit what clients send now"
     else:
-        yield f"input: fits; the {fit.columns} columns that the model takes are those that clients send now"
+        number = "the one column" if fit.columns == 1 else f"all {fit.columns} columns"
+        yield f"input: fits; {number} that the model needs can be had from what clients send now"
     yield from (f"  ! {note}" for note in fit.notes)
 
 
