@@ -12,6 +12,7 @@ from mlops_config.ledger.ledger import LedgerMovedError
 from mlops_config.runtime.context import JobContext
 from mlops_config.runtime.monitoring.job import reports
 from mlops_config.runtime.monitoring.report import MonitoringReport
+from mlops_config.runtime.notifying import notify
 from mlops_config.runtime.retraining.deciding import Decision, decide
 from mlops_config.runtime.retraining.facts import gather, longest, spent_since
 from mlops_config.runtime.retraining.history import INTERRUPTED, history
@@ -87,6 +88,7 @@ def _start(context: JobContext, reasons: tuple[Reason, ...], ledger: Sequence[Le
     """
     draft = _draft(context, Event.RETRAIN_STARTED, reasons=reasons)
     context.ledger.append(draft, after=ledger[-1] if ledger else None)
+    notify(context, "triggered", f"retraining begins: {_listed(reasons)}", {"reasons": _plain(reasons)})
 
 
 def _gone_on(
@@ -213,6 +215,21 @@ def _end(
     context.ledger.append(
         _draft(context, Event.RETRAIN_ENDED, outcome=outcome, reasons=reasons, cost_usd=cost, **made)
     )
+    if outcome == "refused":
+        notify(
+            context,
+            "rejected",
+            f"the challenger is refused: {_listed(reasons)}",
+            {"reasons": _plain(reasons)},
+        )
+
+
+def _listed(reasons: Sequence[Reason]) -> str:
+    return "; ".join(reason.text for reason in reasons)
+
+
+def _plain(reasons: Sequence[Reason]) -> list[dict[str, str]]:
+    return [reason.model_dump() for reason in reasons]
 
 
 def _why(error: BaseException) -> Reason:

@@ -13,6 +13,7 @@ from mlops_config.errors import JobRefusedError, UsageError
 from mlops_config.ledger.entries import Draft, Event, ModelReference, Reason
 from mlops_config.runtime.context import JobContext
 from mlops_config.runtime.integrity import require_own_model
+from mlops_config.runtime.notifying import notify
 from mlops_config.runtime.retraining.deploying import deploy_version
 from mlops_config.runtime.tracking.interface import ModelVersion
 
@@ -184,6 +185,8 @@ def promote(
         context.registry.set_alias(challenger.name, promotion.alias_to, challenger.version)
     if not _is_noted(context, Event.PROMOTED, reference):
         _note(context, Event.PROMOTED, reference, replaced, tuple(reasons))
+        promoted = Promotion(challenger, champion, status)
+        notify(context, "promoted", promoted.summary, promoted.document())
     if challenger.version in _carriers(context, challenger.name, promotion.alias_from):
         context.registry.drop_alias(challenger.name, promotion.alias_from)
     return Promotion(challenger, champion, status)
@@ -242,6 +245,7 @@ def _refused(
     """The refusal, once it is written down."""
     reason = Reason(code="deploy_failed", text=error.message)
     _note(context, Event.DEPLOYED, reference, replaced, (reason,), outcome="failed")
+    notify(context, "rejected", f"{reference.name} version {reference.version} {what}: {error.message}")
     return JobRefusedError(
         f"{reference.name} version {reference.version} {what}: {error.message}",
         hint=error.hint,
