@@ -1,4 +1,4 @@
-"""A home and a database of its own for Airflow; where there is no Airflow, none of these tests is collected."""
+"""A home and a database of its own for Airflow; without Airflow none of these tests is collected."""
 
 import importlib.util
 import os

@@ -1,0 +1,28 @@
+"""Runs tests/airflow/inside with each Airflow that the DAGs are for, in its own environment."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.services import unavailable
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("version", ["3.3", "3.1"])
+def test_the_dags_hold_inside_airflow(version: str) -> None:
+    python = ROOT / ".cache" / "airflow" / version / "bin" / "python"
+    if not python.exists():
+        unavailable(f"there is no Airflow {version}: make setup-airflow")
+    done = subprocess.run(
+        [python, "-m", "pytest", "-q", "tests/airflow/inside"],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
+    assert " passed" in done.stdout
