@@ -246,6 +246,21 @@ def test_promtool_notices_a_slip_in_every_alert_it_can_happen_to(tmp_path, prove
     assert slipped <= noticed
 
 
+def test_promtool_notices_an_alert_that_fires_where_the_feature_did_not_drift(tmp_path):
+    alert = {"name": "one-feature", "signal": "drift", "feature": "distance_km"}
+    write(tmp_path, generate(with_alerts("prod", alert)))
+    passes(tmp_path)
+    rules = tmp_path / "prod_alerts.rules.yaml"
+    text = rules.read_text()
+    rules.write_text(re.sub(r"\n +and max by .*feature_drifted.* == 1", "", text))
+    assert rules.read_text() != text
+
+    tested = promtool("test", "rules", tmp_path / "prod_alerts_test.yaml")
+
+    assert tested.returncode == 1, tested.stdout + tested.stderr
+    assert "one-feature" in tested.stdout + tested.stderr
+
+
 RECORDING_SLIPS = {
     "another percentile": (r"0\.95", "0.9"),
     "what clients do wrong": (r"5\.\.", "[45].."),

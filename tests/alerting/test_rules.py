@@ -117,6 +117,28 @@ def test_a_features_own_method_comes_before_that_of_all():
     assert "drift.features.expected_minutes.numeric.threshold" in rule["annotations"]["threshold"]
 
 
+def test_a_feature_drifts_only_where_monitoring_says_so():
+    alert = {"name": "one-feature", "signal": "drift", "feature": "pickup_zone"}
+
+    rule = rules_by_name(with_alerts("prod", alert))["one-feature"]
+
+    value, verdict = rule["expr"].splitlines()
+    assert "fares_feature_drift_value{" in value
+    assert re.fullmatch(
+        r'and max by \(.*\) \(fares_feature_drifted\{.*feature="pickup_zone"\}\) == 1', verdict
+    )
+    assert rule["annotations"]["description"].endswith(
+        "the alert fires above 0.15; monitoring finds it more than chance alone makes of so many rows."
+    )
+
+
+@pytest.mark.parametrize("own", [{"threshold": 0.3}, {"op": "ge"}])
+def test_with_a_limit_of_its_own_the_value_of_a_feature_decides(own):
+    alert = {"name": "one-feature", "signal": "drift", "feature": "pickup_zone", **own}
+
+    assert "feature_drifted" not in rules_by_name(with_alerts("prod", alert))["one-feature"]["expr"]
+
+
 def test_a_metric_that_should_be_large_is_bad_when_it_is_small():
     configs = with_changes(
         "prod",

@@ -61,7 +61,9 @@ class Condition:
     """The threshold in the unit the configuration has it in."""
     origin: Origin
     confirmed_by: str | None = None
-    """The series that must be 1 besides: the violation policy."""
+    """The series that must be 1 besides: the violation policy's, or the verdict on the feature."""
+    confirmation: str = ""
+    """What ``confirmed_by`` adds, in words."""
     important: tuple[str, ...] = ()
     """Features any of which makes the condition true when it drifts."""
     drifted: str = ""
@@ -188,7 +190,7 @@ class Conditions:
                 hint=f"name one of {listed(compared)}",
             )
         found = compared[feature]
-        return self._judged(
+        condition = self._judged(
             alert,
             index,
             f"The drift of {feature} ({found.method.method})",
@@ -197,6 +199,13 @@ class Conditions:
             found.method.threshold,
             self._origin(Kind.MONITORING, (*found.path, "threshold")),
             None,
+        )
+        if alert.threshold is not None or alert.op is not None:
+            return condition
+        return replace(
+            condition,
+            confirmed_by=self.names.raw(FEATURE_DRIFTED.suffix, feature=feature),
+            confirmation="monitoring finds it more than chance alone makes of so many rows",
         )
 
     def _prediction(self, alert: "DriftAlert", index: int) -> Condition:
@@ -247,9 +256,17 @@ class Conditions:
         policy has a say too: then the alert fires when monitoring itself would call it a violation."""
         own = alert.threshold is None and (alert.op is None or threshold is None)
         confirmed = self.names.raw(SIGNAL_CONFIRMED.suffix, signal=signal) if own and signal else None
-        if confirmed and not self.monitoring.violation_policy.newest_must_violate:
+        policy = self.monitoring.violation_policy
+        if confirmed and not policy.newest_must_violate:
             threshold = None
-        return self._condition(alert, index, what, series, op, threshold, home, confirmed_by=confirmed)
+        condition = self._condition(alert, index, what, series, op, threshold, home)
+        if confirmed is None:
+            return condition
+        words = (
+            f"{policy.violation_windows} of the last {policy.evaluation_windows} windows violate what the"
+            " configuration allows"
+        )
+        return replace(condition, confirmed_by=confirmed, confirmation=words)
 
     def _service(
         self,
@@ -280,7 +297,6 @@ class Conditions:
         threshold: float | None,
         home: Origin,
         *,
-        confirmed_by: str | None = None,
         written: str = "",
         unit: str = "",
         scale: float = 1.0,
@@ -297,7 +313,6 @@ class Conditions:
             threshold=None if threshold is None else threshold / scale,
             written="as monitoring judges it" if threshold is None else f"{number(threshold)}{written}",
             origin=home,
-            confirmed_by=confirmed_by,
             unit=unit,
         )
 

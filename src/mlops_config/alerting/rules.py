@@ -166,11 +166,7 @@ class _Maker:
         if condition.important:
             text += f", or when one of {', '.join(condition.important)} drifts"
         if condition.confirmed_by is not None:
-            policy = self.monitoring.violation_policy
-            text += (
-                f"; {policy.violation_windows} of the last {policy.evaluation_windows} windows violate"
-                " what the configuration allows"
-            )
+            text += f"; {condition.confirmation}"
         return f"{text}."
 
     def _monitoring_gap(self) -> tuple[timedelta, Origin]:
