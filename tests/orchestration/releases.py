@@ -76,15 +76,17 @@ def release(
     edits: Mapping[Kind, Edit] | None = None,
     *,
     environment: str = "dev",
+    project: str = "city-taxi",
     **record: Any,
 ) -> Release:
-    """A release of the example's environment, with its files edited."""
+    """A release of the example's dev files, edited, for an environment and a project of any name."""
     data = {}
     for kind in Kind:
-        path = ROOT / "configs" / environment / canonical_name(environment, kind)
-        text = path.read_text("utf-8")
+        text = (ROOT / "configs" / "dev" / canonical_name("dev", kind)).read_text("utf-8")
+        text = replacing("environment: dev", f"environment: {environment}")(text)
+        text = replacing("project: city-taxi", f"project: {project}")(text)
         data[kind] = (edits[kind](text) if edits and kind in edits else text).encode()
-    bundle = Bundle.of("city-taxi", "trip-fare", environment, data)
+    bundle = Bundle.of(project, "trip-fare", environment, data)
     files = read_bundle(bundle, VALIDATORS, "it")
     sources = {kind: f"configs/{environment}/{canonical_name(environment, kind)}" for kind in Kind}
     values: dict[str, Any] = {

@@ -87,12 +87,11 @@ def write_feedback(
 ) -> tuple[Path, ...]:
     """Writes record and notes below ``output`` and returns their paths.
 
-    A record of another release that lies there, such as one that is yet to be published, stays: then nothing
-    is written.
+    The record of a release that is yet to be published stays, since `publish` needs it: nothing is written.
     """
     folder = output / record.environment
     path, notes = folder / RECORD_NAME, folder / NOTES_NAME
-    if path.is_file() and read_record(path).as_released() != record.as_released():
+    if path.is_file() and not read_record(path).bundles and record.bundles:
         return ()
     meanings = meanings_of(released.files)
     comparison = compare_with_previous(record, meanings, [store], validators)

@@ -1,0 +1,311 @@
+"""Waiting for Airflow: what is said on the way, and what ends the wait."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from tests.orchestration.releases import release
+
+from mlops_config.console import TerminalConsole
+from mlops_config.errors import ServiceError
+from mlops_config.orchestration.activating import (
+    DagBrokenError,
+    Patience,
+    await_dags,
+    await_run,
+    concerns,
+    in_words,
+    request_run,
+    tags_of,
+    unpause,
+)
+from mlops_config.orchestration.api import AirflowApi, MissingDagError
+from mlops_config.orchestration.api_answers import Dag, DagRun, ParseError, TaskInstance
+from mlops_config.orchestration.api_login import FetchedLogin
+from mlops_config.orchestration.choosing import PlannedRun
+from mlops_config.orchestration.describing import deployment_of
+from mlops_config.release.record import DagRunRecord
+
+RELEASE = release("1.1.0")
+DEPLOYMENT = deployment_of(RELEASE.record, RELEASE.released.configs)
+ADDRESS = "http://airflow.example"
+RUN_ID = "deploy__dev__1.1.0"
+TRAINING = DEPLOYMENT.dag_id("training")
+
+
+def dag(job: str, tags: frozenset[str] | None = None, **more: Any) -> Dag:
+    given = {"is_paused": False, "is_stale": False, "has_import_errors": False, "last_parsed_time": None}
+    return Dag(DEPLOYMENT.dag_id(job), tags_of(DEPLOYMENT) if tags is None else tags, **(given | more))
+
+
+def run(state: str, run_id: str = RUN_ID) -> DagRun:
+    return DagRun(TRAINING, run_id, state, "manual", {}, None, None, ())
+
+
+def task(name: str, state: str | None, **more: Any) -> TaskInstance:
+    given = {
+        "map_index": -1,
+        "try_number": 1,
+        "max_tries": 2,
+        "started": None,
+        "ended": None,
+        "seconds": None,
+    }
+    return TaskInstance(TRAINING, RUN_ID, name, state=state, **(given | more))
+
+
+class Scripted(AirflowApi):
+    """Airflow whose answers change from look to look; the last ones stay."""
+
+    def __init__(
+        self,
+        *,
+        dags: Sequence[Mapping[str, Dag]] = ({},),
+        errors: Sequence[Sequence[ParseError]] = ((),),
+        runs: Sequence[DagRun | None] = (None,),
+        tasks: Sequence[Sequence[TaskInstance]] = ((),),
+        going: Sequence[DagRun] = (),
+        is_new: bool = True,
+    ) -> None:
+        super().__init__(ADDRESS, FetchedLogin(ADDRESS))
+        self._dags, self._errors, self._runs, self._tasks = list(dags), list(errors), list(runs), list(tasks)
+        self._going = list(going)
+        self._is_new = is_new
+        self.unpaused: list[str] = []
+        self.triggered: list[tuple[str, str, Mapping[str, Any]]] = []
+
+    def dag(self, dag_id: str) -> Dag | None:
+        found = self._dags[0].get(dag_id.rpartition(".")[2])
+        if dag_id.endswith("retraining") and len(self._dags) > 1:
+            self._dags.pop(0)
+        return found
+
+    def parse_errors(self) -> list[ParseError]:
+        return list(self._errors.pop(0) if len(self._errors) > 1 else self._errors[0])
+
+    def missing(self, dag_id: str) -> MissingDagError:
+        return MissingDagError(f"Airflow has no DAG {dag_id}", hint="look at its folder")
+
+    def unpause(self, dag_id: str) -> None:
+        self.unpaused.append(dag_id)
+
+    def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, Any] | None = None) -> bool:
+        self.triggered.append((dag_id, run_id, conf or {}))
+        return self._is_new
+
+    def run(self, dag_id: str, run_id: str) -> DagRun | None:  # noqa: ARG002 there is one
+        return self._runs.pop(0) if len(self._runs) > 1 else self._runs[0]
+
+    def runs(self, dag_id: str, *, state: str | None = None) -> list[DagRun]:  # noqa: ARG002 of one DAG
+        return self._going
+
+    def task_instances(self, dag_id: str, run_id: str) -> list[TaskInstance]:  # noqa: ARG002 of one run
+        return list(self._tasks.pop(0) if len(self._tasks) > 1 else self._tasks[0])
+
+    def log(self, task: TaskInstance, lines: int = 20) -> list[str]:  # noqa: ARG002 of one task
+        return ["error: the table has no rows"]
+
+
+class Clock:
+    """Time that passes while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.naps: list[float] = []
+
+    def patience(self, seconds: float) -> Patience:
+        return Patience(seconds, sleep=self.sleep, clock=lambda: self.now)
+
+    def sleep(self, seconds: float) -> None:
+        self.naps.append(seconds)
+        self.now += seconds
+
+
+ALL = {job: dag(job) for job in DEPLOYMENT.jobs}
+OLD = {job: dag(job, frozenset({"release:1.0.0"})) for job in DEPLOYMENT.jobs}
+PLANNED = PlannedRun("training", "training changed: random_seed")
+
+
+def silent(_: str) -> None:
+    """Says nothing."""
+
+
+def parsed(
+    api: AirflowApi, clock: Clock, seconds: float = 900, known: Sequence[ParseError] = ()
+) -> list[str]:
+    said: list[str] = []
+    found = await_dags(api, DEPLOYMENT, known, clock.patience(seconds), said.append)
+    assert found == ALL
+    return said
+
+
+def test_it_waits_until_every_dag_is_of_this_very_release() -> None:
+    half = {**OLD, "training": dag("training")}
+    said = parsed(Scripted(dags=[{}, OLD, half, ALL]), Clock())
+    assert said == [f"{number} of 4 DAGs are of release 1.1.0" for number in (0, 0, 1)]
+
+
+@pytest.mark.parametrize(
+    "almost",
+    [
+        dag("training", is_stale=True),
+        dag("training", frozenset({"release:1.1.0"})),
+        dag("training", frozenset({"release:1.1.0", "config:000000000000"})),
+    ],
+)
+def test_a_dag_of_other_bytes_or_of_a_file_that_is_gone_does_not_count(almost: Dag) -> None:
+    with pytest.raises(ServiceError, match="of another release than"):
+        parsed(Scripted(dags=[{**ALL, "training": almost}]), Clock(), seconds=30)
+
+
+def test_a_new_import_error_ends_the_wait_at_once() -> None:
+    error = ParseError("training_dag.py", "Traceback\nImportError: no module named mlops_config")
+    clock = Clock()
+    with pytest.raises(DagBrokenError, match=r"training_dag\.py: ImportError: no module") as caught:
+        parsed(Scripted(dags=[OLD], errors=[[], [error]]), clock)
+    assert caught.value.exit_code == 1
+    assert clock.now < 5
+
+
+def test_an_error_from_before_and_somebody_else_s_are_waited_over() -> None:
+    old = ParseError("training_dag.py", "NameError: x")
+    other = ParseError("their_dag.py", "NameError: y")
+    parsed(Scripted(dags=[OLD, OLD, ALL], errors=[[old], [old, other]]), Clock(), known=[old])
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ParseError("sub/training_dag.py", "x"), True),
+        (ParseError("their_dag.py", "city-taxi/trip-fare/dev/deployment.json"), False),
+        (ParseError("deployments_dag.py", "/dags/mlops/city-taxi/trip-fare/dev/deployment.json: no"), True),
+        (ParseError("deployments_dag.py", "/dags/mlops/city-taxi/trip-fare/prod/deployment.json: no"), False),
+    ],
+)
+def test_an_import_error_concerns_its_own_deployment(error: ParseError, expected: bool) -> None:
+    assert concerns(error, DEPLOYMENT) is expected
+
+
+def test_dags_that_never_come_are_said_with_what_to_do() -> None:
+    clock = Clock()
+    with pytest.raises(ServiceError, match=f"Airflow has no DAG {TRAINING}") as caught:
+        parsed(Scripted(), clock, seconds=10_000)
+    assert clock.now == pytest.approx(600)
+    assert "--with-dags" in (caught.value.hint or "")
+    assert caught.value.exit_code == 3
+
+
+def test_only_what_is_paused_is_unpaused() -> None:
+    api = Scripted()
+    paused = [dag("monitoring", is_paused=True), dag("training")]
+    assert unpause(api, DEPLOYMENT, paused) == ["monitoring"]
+    assert api.unpaused == [DEPLOYMENT.dag_id("monitoring")]
+
+
+def test_a_run_carries_release_and_digest() -> None:
+    api = Scripted()
+    record = request_run(api, DEPLOYMENT, PLANNED, RUN_ID, silent)
+    assert api.triggered == [
+        (TRAINING, RUN_ID, {"release": "1.1.0", "config_digest": DEPLOYMENT.config_digest})
+    ]
+    assert (record.state, record.url) == ("queued", f"{ADDRESS}/dags/{TRAINING}/runs/{RUN_ID}")
+
+
+def test_a_run_of_the_release_before_is_waited_behind_and_named() -> None:
+    said: list[str] = []
+    api = Scripted(going=[run("running", "deploy__dev__1.0.0"), run("success", "old"), run("queued")])
+    request_run(api, DEPLOYMENT, PLANNED, RUN_ID, said.append)
+    assert said == ["training waits behind deploy__dev__1.0.0, which is still running"]
+
+
+def test_a_run_that_is_there_is_gone_on_with() -> None:
+    said: list[str] = []
+    record = request_run(
+        Scripted(is_new=False, runs=[run("running")]), DEPLOYMENT, PLANNED, RUN_ID, said.append
+    )
+    assert record.state == "running"
+    assert said == [f"training was asked for before: {RUN_ID} is there, and this goes on with it"]
+
+
+RECORD = DagRunRecord(
+    job="training", dag_id=TRAINING, run_id=RUN_ID, state="queued", because="it was asked for", url=ADDRESS
+)
+
+
+def test_each_end_of_a_task_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    done = task("verify", "success", seconds=2.0)
+    again = task("train", "up_for_retry", seconds=31.2)
+    api = Scripted(
+        runs=[run("queued"), run("running"), run("running"), run("running"), run("success")],
+        tasks=[
+            [],
+            [done, task("train", "running")],
+            [done, again],
+            [done, task("train", "running", try_number=2)],
+            [done, task("train", "success", try_number=2, seconds=30.0)],
+        ],
+    )
+    ended = await_run(api, RECORD, Clock().patience(600), TerminalConsole())
+    assert (ended.record.state, ended.failed) == ("success", ())
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:3] == [
+        "  training.verify success after 2 s",
+        "  training.train up_for_retry after 31 s, try 1 of 3",
+        "  training.train success after 30 s",
+    ]
+    assert lines[3].startswith("✓ training  success: verify success, train success")
+
+
+def test_a_failed_run_says_which_task_what_it_said_and_where_to_look() -> None:
+    api = Scripted(
+        runs=[run("failed")],
+        tasks=[
+            [
+                task("verify", "success"),
+                task("train", "failed", seconds=3.0),
+                task("promote", "upstream_failed"),
+            ]
+        ],
+    )
+    ended = await_run(api, RECORD, Clock().patience(600), TerminalConsole(quiet=True))
+    assert ended.record.state == "failed"
+    assert ended.failed == (
+        f"training.train failed after 3 s, try 1 of 3: {ADDRESS}/dags/{TRAINING}/runs/{RUN_ID}/tasks/train",
+        "  error: the table has no rows",
+    )
+
+
+def test_a_run_that_failed_without_a_task_is_said_as_well() -> None:
+    ended = await_run(
+        Scripted(runs=[run("failed")]), RECORD, Clock().patience(9), TerminalConsole(quiet=True)
+    )
+    assert "none of its tasks did" in ended.failed[0]
+
+
+def test_a_run_that_takes_longer_than_the_time_is_left_to_airflow() -> None:
+    clock = Clock()
+    with pytest.raises(ServiceError, match="still going after 60 s") as caught:
+        await_run(Scripted(runs=[run("running")]), RECORD, clock.patience(60), TerminalConsole(quiet=True))
+    assert clock.now == pytest.approx(60)
+    assert "again to wait on" in (caught.value.hint or "")
+
+
+def test_a_run_that_somebody_deleted_is_said() -> None:
+    with pytest.raises(ServiceError, match="somebody deleted it"):
+        await_run(
+            Scripted(runs=[run("running"), None]), RECORD, Clock().patience(60), TerminalConsole(quiet=True)
+        )
+
+
+def test_one_patience_is_for_the_whole_deployment() -> None:
+    clock = Clock()
+    patience = clock.patience(100)
+    await_dags(Scripted(dags=[*[OLD] * 20, ALL]), DEPLOYMENT, (), patience, silent)
+    with pytest.raises(ServiceError):
+        await_run(Scripted(runs=[run("running")]), RECORD, patience, TerminalConsole(quiet=True))
+    assert clock.now == pytest.approx(100)
+    assert max(clock.naps) <= 10
+
+
+def test_a_part_of_a_batch_goes_by_its_number() -> None:
+    assert in_words(task("score", "success", map_index=3, seconds=12.0)) == "score[3] success after 12 s"
