@@ -129,9 +129,14 @@ def entry(
 
 
 def activations(*told: str) -> tuple[LedgerEntry, ...]:
-    """``"A"`` was activated; ``"A!"``: that failed."""
+    """``"A"`` was activated; ``"A!"``: that failed; ``"<A"``: somebody went back to it."""
     return tuple(
-        entry(number, Event.ACTIVATED, name.rstrip("!"), "failed" if name.endswith("!") else "succeeded")
+        entry(
+            number,
+            Event.ROLLED_BACK if name.startswith("<") else Event.ACTIVATED,
+            name.strip("<!"),
+            "failed" if name.endswith("!") else "succeeded",
+        )
         for number, name in enumerate(told, start=1)
     )
 
@@ -147,6 +152,10 @@ def activations(*told: str) -> tuple[LedgerEntry, ...]:
         (("B", "A!", "A"), "B", 1),
         (("A", "B!"), "A", 2),
         (("A", "B", "A", "C", "A"), "C", 3),
+        (("A", "B", "<A"), "A", 2),
+        (("A", "B", "<A", "A"), "A", 2),
+        (("B", "C", "<B"), "B", 1),
+        (("B", "C", "<B!"), "C", 1),
     ],
 )
 def test_a_release_that_comes_back_gets_runs_of_its_own(
@@ -165,7 +174,10 @@ def test_what_a_deployment_s_own_runs_did_does_not_change_its_plan() -> None:
     assert past_of((promoted, *activations("", "A", "B")[1:]), "A").has_champion
 
 
-@given(st.lists(st.sampled_from(["A", "B", "C", "A!", "B!"]), max_size=12), st.sampled_from("ABC"))
+@given(
+    st.lists(st.sampled_from(["A", "B", "C", "A!", "B!", "<A", "<B", "<A!"]), max_size=12),
+    st.sampled_from("ABC"),
+)
 def test_asking_again_finds_the_same_past(told: list[str], name: str) -> None:
     before = activations(*told)
     past = past_of(before, name)

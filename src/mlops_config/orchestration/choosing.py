@@ -13,6 +13,7 @@ _SHOWN = 3
 _NOT_OF_A_MODEL = frozenset({"metadata", "orchestration"})
 """How a job runs and whose it is: nothing has to be learned, served or judged anew for it."""
 _NOT_OF_AN_ENDPOINT = _NOT_OF_A_MODEL | {"batch"}
+_CHANGES_RELEASE = frozenset({Event.ACTIVATED, Event.ROLLED_BACK})
 _RUN_ID = "deploy__{environment}__{release}"
 
 
@@ -34,7 +35,7 @@ class Past(NamedTuple):
     """What the ledger knows from before this deployment began."""
 
     before: str | None
-    """The release that was activated last, but this one."""
+    """The release that this one follows: activated last, or gone back to."""
     number: int
     """How often this release comes to the environment, this time included: twice after one in between."""
     has_champion: bool
@@ -49,17 +50,18 @@ def past_of(entries: Sequence[LedgerEntry], release: str) -> Past:
     A deployment that is asked for again finds the same past, so it plans the same runs: what the runs it
     started have done since does not count.
     """
-    activations = [entry for entry in entries if entry.event is Event.ACTIVATED]
+    changes = [entry for entry in entries if entry.event in _CHANGES_RELEASE]
+
+    def is_own(index: int) -> bool:
+        return changes[index].event is Event.ACTIVATED and changes[index].release == release
+
     own = 0
-    while own < len(activations) and activations[-1 - own].release == release:
+    while own < len(changes) and is_own(len(changes) - 1 - own):
         own += 1
-    earlier = activations[: len(activations) - own]
-    visits = sum(
-        entry.release == release and (index == 0 or activations[index - 1].release != release)
-        for index, entry in enumerate(activations)
-    )
+    earlier = changes[: len(changes) - own]
+    visits = sum(is_own(index) and not (index and is_own(index - 1)) for index in range(len(changes)))
     number = visits if own else visits + 1
-    since = activations[len(earlier)].sequence if own else None
+    since = changes[len(earlier)].sequence if own else None
     promoted = (
         entry
         for entry in entries
@@ -72,7 +74,7 @@ def past_of(entries: Sequence[LedgerEntry], release: str) -> Past:
         before=next((each.release for each in reversed(earlier) if each.outcome == "succeeded"), None),
         number=number,
         has_champion=any(True for _ in promoted),
-        ended=activations[-1] if own else None,
+        ended=changes[-1] if own else None,
     )
 
 
