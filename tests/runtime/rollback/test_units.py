@@ -115,11 +115,13 @@ def test_a_rollback_that_was_stopped_goes_on_wherever_it_was_stopped(release: st
     assert back(said, release, version) == ("0.1.0", 1)
 
 
-@pytest.mark.parametrize("after", [released("0.3.0"), promoted("0.3.0", 3)])
-def test_a_rollback_that_was_stopped_is_forgotten_when_something_else_came_since(
-    after: dict[str, Any],
-) -> None:
-    assert past(ledger((*TWO, begun("0.2.0", 2, "0.1.0", 1), after))).begun is None
+def test_a_rollback_that_was_stopped_is_forgotten_when_another_model_serves_since() -> None:
+    assert past(ledger((*TWO, begun("0.2.0", 2, "0.1.0", 1), promoted("0.3.0", 3)))).begun is None
+
+
+def test_a_release_in_the_meantime_does_not_make_it_go_back_to_what_it_left() -> None:
+    said = (*TWO, begun("0.2.0", 2, "0.1.0", 1), released("0.3.0"))
+    assert back(said, "0.3.0", 1) == ("0.1.0", 1)
 
 
 def test_a_batch_makes_a_unit_of_a_release_that_nothing_was_promoted_in() -> None:

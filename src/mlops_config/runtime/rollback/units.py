@@ -69,7 +69,7 @@ def past(ledger: Sequence[LedgerEntry]) -> Past:
             begun = None
         if entry.outcome != "succeeded":
             continue
-        if entry.event in CHANGING or entry.event is Event.RELEASED:
+        if entry.event in CHANGING:
             begun = None
         if entry.event in CHANGING or entry.event is Event.ROLLED_BACK:
             changed = entry
