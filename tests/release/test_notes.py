@@ -137,7 +137,7 @@ def test_a_repository_known_by_its_address_alone_has_no_links():
 def test_a_previous_release_without_a_commit_has_nothing_to_check_out():
     before = PreviousRelease(name="b" * 64, commit=None, config_digest=digest("b"))
     text = section(notes(record(previous=before)), "Roll back")
-    assert f"Release the files of {'b' * 12} again." in text
+    assert f"release the files of {'b' * 12} again." in text
 
 
 def test_going_back_names_the_base_the_earlier_image_was_built_from():

@@ -263,8 +263,13 @@ def _roll_back(record: ReleaseRecord, previous: ReleaseRecord | None) -> str:
     if before is None:
         return "### Roll back\n\nThere is no earlier release to go back to."
     name = plain(_short(before.name))
+    going_back = _shell("rollback", ("--environment", record.environment), ("--to", before.name))
+    back = (
+        "### Roll back\n\nConfiguration, image and model go back together; with `--dry-run` it says what that"
+        f" changes.\n\n{fenced(going_back, 'sh')}\n\n"
+    )
     if before.commit is None:
-        return f"### Roll back\n\nRelease the files of {name} again."
+        return f"{back}Where no model was promoted yet, release the files of {name} again."
     options = [("--environment", record.environment)]
     if before.name != before.commit:
         options.append(("--version", before.name))
@@ -273,8 +278,9 @@ def _roll_back(record: ReleaseRecord, previous: ReleaseRecord | None) -> str:
     options += [("--store", bundle.store) for bundle in record.bundles]
     commands = f"git checkout --detach {shlex.quote(visible(before.commit))}\n{_shell('release', *options)}"
     return (
-        f"### Roll back\n\nRun the workflow of {name} again, or release it by hand. What it published is"
-        f" still there; this points {plain(record.environment)} back at it.\n\n{fenced(commands, 'sh')}"
+        f"{back}Where no model was promoted yet, run the workflow of {name} again, or release it by hand."
+        f" What it published is still there; this points {plain(record.environment)} back at it."
+        f"\n\n{fenced(commands, 'sh')}"
     )
 
 
