@@ -69,6 +69,7 @@ def test_without_a_run_and_an_address_the_files_alone_are_written(tree: Tree) ->
     deployment = Deployment.from_json((tree.dags / PLACE / "deployment.json").read_bytes(), "it")
     assert read_folder(tree.dags / PLACE / deployment.bundle_folder) == FIRST.bundle
     assert {"training_dag.py", "deployments_dag.py"} <= {path.name for path in tree.dags.glob("*.py")}
+    assert (tree.dags / ".airflowignore").read_text() == "mlops/\n"
     assert not (tree.folder / ".mlops-config" / "dev" / "notes.md").exists()
     again = tree.deploy("--no-run", "--dags-folder", str(tree.dags), "--with-dags")
     assert "is of this release already" in again.err

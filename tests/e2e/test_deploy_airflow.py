@@ -114,7 +114,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, airflow_server: Airflow) -> 
 def first(story: Story) -> Said:
     """The first release, deployed."""
     story.publish("1.0.0")
-    return story.deploy()
+    return story.deploy("--with-dags")
 
 
 @pytest.fixture(scope="module")

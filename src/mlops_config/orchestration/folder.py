@@ -12,6 +12,7 @@ bundles stay: a run that began before goes on with its own, and a rollback finds
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from mlops_config.bundle.bundle import Bundle
@@ -22,6 +23,8 @@ from mlops_config.store.objects import ObjectStore
 
 DEPLOYMENTS = "mlops"
 """Folder of the deployments beside the DAG files, where ``MLOPS_DEPLOYMENTS`` does not say otherwise."""
+IGNORE = ".airflowignore"
+"""Names the folders in which Airflow looks for no DAGs: bundles of many releases would be a long walk."""
 DEPLOYMENTS_DAG = "deployments_dag.py"
 """The DAG file that shows which deployments have no DAGs, and why."""
 KINDS = "a folder, s3://bucket/prefix or gs://bucket/prefix"
@@ -144,8 +147,13 @@ def open_folder(uri: str) -> DagFolder:
     return DagFolder(store)
 
 
-def dag_files() -> dict[str, bytes]:
-    """The DAG files of this package, by name: from the installed package, or from its checkout."""
+@cache
+def dag_files() -> Mapping[str, bytes]:
+    """What a DAG folder needs once, by name: our DAG files, and what keeps Airflow out of the deployments.
+
+    The files are those of the installed package, or of its checkout.
+    """
     here = Path(__file__).resolve().parents[1] / "airflow" / "dag_files"
     folder = here if here.is_dir() else Path(__file__).resolve().parents[3] / "dags"
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("*_dag.py"))}
+    files = {path.name: path.read_bytes() for path in sorted(folder.glob("*_dag.py"))}
+    return {IGNORE: f"{DEPLOYMENTS}/\n".encode(), **files}
