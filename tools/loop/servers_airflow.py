@@ -56,7 +56,8 @@ class Airflow:
         """
         self._servers = servers
         self._python = python_of(version)
-        self._version = version
+        self.version = version
+        """``3.3``: with the environment's name, not the patch."""
         self.folder = folder
         self.dags = folder / "dags"
         """The folder of DAG files."""
@@ -77,7 +78,7 @@ class Airflow:
         """Starts the parts that are named, with a database that has its tables; waits for none of them."""
         database = self.folder / "home" / "airflow.db"
         if not database.exists():
-            shutil.copyfile(_tables(self._servers, self._version), database)
+            shutil.copyfile(_tables(self._servers, self.version), database)
         for name in parts:
             self._has_task_api &= name != "api-server"
             self.parts[name] = self._servers.start(

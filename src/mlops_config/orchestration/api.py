@@ -160,7 +160,7 @@ class AirflowApi:
         if response.status_code in (requests.codes.bad_request, requests.codes.unprocessable_entity):
             if (dag := self.dag(dag_id)) is not None and dag.has_import_errors:
                 raise self.missing(dag_id)
-            raise UsageError(f"{doing} failed: Airflow refuses it{answer_excerpt(response, 400)}")
+            raise UsageError(f"{doing} failed, since Airflow refuses it: {_detail(response)}")
         self._json(response)
         return True
 
@@ -285,13 +285,16 @@ class AirflowApi:
         """The answer; a login that has run out is renewed once."""
         url = f"{self.address}{_API}{path}"
 
+        def login() -> dict[str, str]:
+            return {} if open_ else self._login.headers(self._http, method, url)
+
         def once() -> requests.Response:
+            proof = self._http.retries.run(login, doing=doing)
             return self._http.request(
                 method,
                 url,
                 doing=doing,
-                headers={"Accept": "application/json"}
-                | ({} if open_ else self._login.headers(self._http, method, url)),
+                headers={"Accept": "application/json", **proof},
                 params=query,
                 json=body,
                 repeatable=repeatable,
@@ -349,6 +352,15 @@ def _run_path(dag_id: str, run_id: str) -> str:
 
 def _task_path(task: TaskInstance) -> str:
     return f"{_run_path(task.dag_id, task.run_id)}/taskInstances/{_in_path(task.task_id)}"
+
+
+def _detail(response: requests.Response) -> str:
+    """What Airflow says is wrong with a request."""
+    try:
+        said = response.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        return f"{response.status_code} {response.reason}{answer_excerpt(response, 400)}"
+    return said if isinstance(said, str) else "; ".join(str(each.get("msg", each)) for each in said)
 
 
 def _not_there(response: requests.Response) -> bool:

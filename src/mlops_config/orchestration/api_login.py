@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
 
@@ -157,7 +157,7 @@ class MwaaLogin:
         if self._token is None:
             address = self.address()
             login = f"{address}/{_MWAA_LOGIN}"
-            body, kind = f"token={self._web_token}", "application/x-www-form-urlencoded"
+            body, kind = urlencode({"token": self._web_token}), "application/x-www-form-urlencoded"
             response = http.request(
                 "POST",
                 login,
