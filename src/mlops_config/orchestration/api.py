@@ -24,7 +24,7 @@ from mlops_config.orchestration.api_answers import (
     task_of,
     unpacked,
 )
-from mlops_config.orchestration.api_login import Login, login_to, refused
+from mlops_config.orchestration.api_login import Login, is_unknown, login_to, refused
 
 OLDEST = (3, 1)
 """The first Airflow that the DAGs are for."""
@@ -301,7 +301,7 @@ class AirflowApi:
             )
 
         response = once()
-        if response.status_code == requests.codes.unauthorized and not open_ and self._login.renew():
+        if is_unknown(response) and not open_ and self._login.renew():
             response = once()
         if response.status_code in (requests.codes.unauthorized, requests.codes.forbidden):
             raise refused(response, doing, self.address, self._login)

@@ -7,7 +7,7 @@ from urllib.parse import urlencode, urlsplit
 
 import requests
 
-from mlops_config.errors import MlopsConfigError, ServiceError, UsageError
+from mlops_config.errors import ServiceError, UsageError
 from mlops_config.http import HttpClient, answer_excerpt
 
 TOKEN_VARIABLES = ("MLOPS_AIRFLOW_TOKEN", "AIRFLOW_API_TOKEN")
@@ -237,9 +237,16 @@ def _login(address: str, host: str, environment: Mapping[str, str]) -> Login:
     return FetchedLogin(address)
 
 
-def refused(response: requests.Response, doing: str, address: str, login: Login) -> MlopsConfigError:
+def is_unknown(response: requests.Response) -> bool:
+    """Whether Airflow does not take our token: run out (401), or not signed with its key of now (403)."""
+    if response.status_code == requests.codes.forbidden:
+        return _field(response, "detail") == "Invalid JWT token"
+    return bool(response.status_code == requests.codes.unauthorized)
+
+
+def refused(response: requests.Response, doing: str, address: str, login: Login) -> ServiceError:
     """The error of an answer 401 or 403."""
-    unknown = response.status_code == requests.codes.unauthorized
+    unknown = is_unknown(response)
     said = "does not know us" if unknown else "does not allow it"
     hint = login.hint if unknown else "the user needs a role that may do this, such as Op or Admin"
     return ServiceError(
