@@ -91,7 +91,7 @@ def write_feedback(
     """
     folder = output / record.environment
     path, notes = folder / RECORD_NAME, folder / NOTES_NAME
-    if path.is_file() and not read_record(path).bundles and record.bundles:
+    if record.bundles and _waits_for_publish(path):
         return ()
     meanings = meanings_of(released.files)
     comparison = compare_with_previous(record, meanings, [store], validators)
@@ -107,6 +107,13 @@ def write_feedback(
     write_atomically(path, record.to_json())
     write_atomically(notes, text.encode())
     return path, notes
+
+
+def _waits_for_publish(path: Path) -> bool:
+    try:
+        return not read_record(path).bundles
+    except MlopsConfigError:
+        return False
 
 
 def _registered(released: Released, root: Path) -> ServingModel | None:
