@@ -1,5 +1,7 @@
 """What is left of the story: the recording in full, the report page, and where to look."""
 
+import os
+from contextlib import suppress
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
@@ -32,6 +34,7 @@ def record(scene: Scene) -> None:
             "beyond_loopback": beyond,
         },
     )
+    recording.put("cpu_seconds", cpu_seconds(scene.servers.processes()))
     recording.put("links", [dict(each) for each in recording.parts.get("services", [])])
     recording.put("files", _files(scene))
     scene.require(not beyond, f"something listens beyond loopback: {', '.join(beyond)}")
@@ -67,10 +70,22 @@ def summary(scene: Scene) -> str:
         )
     if listening.get("checked"):
         lines.append(
-            f"{listening['processes']} processes listened on {listening['ports']} ports,"
-            f" {len(listening['beyond_loopback'])} of them beyond 127.0.0.1"
+            f"{listening['processes']} processes listened on {listening['ports']} ports of 127.0.0.1,"
+            f" and on {len(listening['beyond_loopback'])} of any other address"
         )
     return "\n".join(lines)
+
+
+def cpu_seconds(pids: list[int]) -> float:
+    """Processor time of this process, of those, and of all that they waited for (proc_pid_stat(5))."""
+    own = os.times()
+    spent = own.user + own.system + own.children_user + own.children_system
+    for pid in pids:
+        with suppress(OSError):
+            stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+            # utime, stime, cutime and cstime are fields 14 to 17, and the second may hold spaces.
+            spent += sum(map(int, stat.rpartition(")")[2].split()[11:15])) / os.sysconf("SC_CLK_TCK")
+    return round(spent, 1)
 
 
 def is_loopback(host: str) -> bool:

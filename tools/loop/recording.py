@@ -5,7 +5,6 @@ are as the commands print them.
 
     steps        key, title, start, end, outcome (succeeded, failed, interrupted), found (a sentence), facts,
                  notes
-    services     name, url, what: what was running
     requests     total, failed, rows, failures, seconds [second, requests, failed, rows, statuses, versions,
                  p50_ms, p95_ms]
     windows      window_id, traffic (quiet, shifted), start, end, rows, model_version, signals, features
@@ -17,7 +16,9 @@ are as the commands print them.
     rollback     dry_run and done: what each printed
     headline     drift_found_at, redeployed_at, drift_to_redeployed_seconds, requests, failed_requests
     listening    checked, processes, addresses beyond loopback
-    links, files title, url or path
+    cpu_seconds  of all processes together
+    services, links name, url
+    files        title, path: relative to the folder of loop.json
 """
 
 import json
