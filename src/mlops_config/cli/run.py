@@ -50,6 +50,22 @@ def _inference_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine", choices=("local", "spark"), default="local", help="who scores the rows (default: local)"
     )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--plan", action="store_true", help="only name the batch's parts, each of which --part predicts"
+    )
+    which.add_argument(
+        "--part",
+        action="append",
+        default=[],
+        metavar="NAME",
+        dest="parts",
+        help="only this part of the planned batch; may be repeated (default: all that is missing)",
+    )
+
+
+def _inference_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {"engine": arguments.engine, "plan": arguments.plan, "parts": tuple(arguments.parts)}
 
 
 def _monitoring_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,7 +121,7 @@ JOBS = {
     "inference": Job(
         "predict a batch of rows",
         _inference_arguments,
-        lambda given: {"engine": given.engine},
+        _inference_options,
         "inference.job",
     ),
     "monitoring": Job(

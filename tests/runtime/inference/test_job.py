@@ -1,105 +1,24 @@
 """The inference job: every row predicted or set aside with its reason, whatever stops it on the way."""
 
-import json
-import subprocess
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from mlops_config.console import TerminalConsole
 from mlops_config.contract.models.inference import RECORD_COLUMNS
 from mlops_config.errors import IntegrityError, ServiceError, UsageError, of_os_error
 from mlops_config.kinds import Kind
 from mlops_config.ledger.entries import Event
-from mlops_config.runtime.context import JobContext
 from mlops_config.runtime.data.problems import DataError
 from mlops_config.runtime.inference import job, scoring
 from mlops_config.runtime.inference.job import InferenceOutcome, run
 from mlops_config.runtime.inference.units import NUMBERS_A_FILE
 from mlops_config.runtime.model.storage import write_package
-from mlops_config.runtime.opening import Request, open_context
-from tests.runtime.projects import Project
-from tests.runtime.serving.scenes import ROW, package, trips
-
-NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
-LATER = datetime(2026, 11, 20, 7, tzinfo=UTC)
-VERSION = 3
-PARTS = ("date=2026-11-18/a", "date=2026-11-19/a", "date=2026-11-19/b")
-
-
-@pytest.fixture(scope="session")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("package")
-    write_package(package(), folder)
-    return folder
-
-
-class Scene:
-    """A project with three files of ten trips each, and the job to run on them."""
-
-    def __init__(self, folder: Path, model: Path) -> None:
-        self.folder, self.model = folder, model
-        folder.mkdir()
-        nothing = folder.parent / f"{folder.name}.csv"
-        nothing.touch()
-        self.project = Project(folder, nothing)
-        subprocess.run(["git", "init", "--quiet", folder], check=True)
-        self.project.edit(
-            Kind.INFERENCE, "input_uri: file://./data/trips.csv", "input_uri: file://./data/in/"
-        )
-        self.project.edit(Kind.INFERENCE, "format: csv", "format: parquet")
-        self.edit_batch("max_invalid_fraction: 0.5")
-        for number, name in enumerate(PARTS):
-            self.write(name, self.rows(number))
-
-    @staticmethod
-    def rows(number: int) -> pd.DataFrame:
-        rows = trips(10, seed=number)
-        ids = [f"T{number}-{row}" for row in range(10)]
-        return rows.assign(trip_id=ids, pickup_time="2026-11-18T12:00:00Z", note="extra")
-
-    def write(self, name: str, rows: pd.DataFrame, **options: Any) -> None:
-        path = self.folder / "data" / "in" / f"{name}.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(pa.Table.from_pandas(rows, preserve_index=False), path, **options)
-
-    def edit_batch(self, line: str) -> None:
-        self.project.edit(Kind.INFERENCE, "  schedule: {cron: ", f"  {line}\n  schedule: {{cron: ")
-
-    def context(self, now: datetime = NOW) -> JobContext:
-        request = Request(environment="dev", root=self.folder, now=now)
-        return open_context(request, TerminalConsole(quiet=True))
-
-    def run(self, now: datetime = NOW, **options: Any) -> InferenceOutcome:
-        return run(self.context(now), package=str(self.model), model_version=VERSION, **options)
-
-    def files(self) -> dict[str, bytes]:
-        """Everything written, by name; temporary files count, since they must not stay."""
-        output = self.folder / "build" / "dev" / "predictions"
-        return {
-            path.relative_to(output).as_posix(): path.read_bytes()
-            for path in sorted(output.rglob("*"))
-            if path.is_file()
-        }
-
-    def table(self, outcome: InferenceOutcome, name: str) -> pd.DataFrame:
-        folder = self.folder / "build" / "dev" / "predictions" / f"run={outcome.job_id}"
-        return pq.read_table(folder / name, partitioning=None).to_pandas()
-
-    def success(self, outcome: InferenceOutcome) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.files()[f"run={outcome.job_id}/_SUCCESS.json"])
-        return found
-
-
-@pytest.fixture
-def scene(tmp_path: Path, model_folder: Path) -> Scene:
-    return Scene(tmp_path / "project", model_folder)
+from tests.runtime.inference.scenes import LATER, NOW, PARTS, VERSION, Scene
+from tests.runtime.serving.scenes import ROW, package
 
 
 def test_every_row_is_predicted_with_where_its_prediction_came_from(scene: Scene) -> None:
@@ -152,6 +71,7 @@ def test_the_same_batch_again_does_nothing(scene: Scene) -> None:
 def test_other_rows_or_another_version_are_another_batch(scene: Scene) -> None:
     first = scene.run()
     other = run(scene.context(), package=str(scene.model), model_version=VERSION + 1)
+    assert isinstance(other, InferenceOutcome)
     scene.write(PARTS[0], scene.rows(7))
     third = scene.run()
     assert len({first.job_id, other.job_id, third.job_id}) == 3

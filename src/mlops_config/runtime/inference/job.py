@@ -15,6 +15,14 @@ from mlops_config.runtime.context import JobContext
 from mlops_config.runtime.data.dataset import Dataset, open_dataset
 from mlops_config.runtime.data.problems import DataError
 from mlops_config.runtime.inference.notes import read_note, write_note
+from mlops_config.runtime.inference.planning import (
+    Plan,
+    PlanOutcome,
+    chosen,
+    read_plan,
+    require_planned,
+    write_plan,
+)
 from mlops_config.runtime.inference.scoring import Batch, Scored, score
 from mlops_config.runtime.inference.units import UNIT_ROWS, Unit, units_of
 from mlops_config.runtime.serving.loading import Loaded, load
@@ -65,6 +73,35 @@ class InferenceOutcome:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class PartsOutcome:
+    """Some parts of a batch, done."""
+
+    job_id: str
+    uri: str
+    """The folder with the predictions."""
+    model_version: int
+    parts: tuple[Scored, ...]
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        names = ", ".join(part.name for part in self.parts)
+        predicted, rows = sum(part.predicted for part in self.parts), sum(part.rows for part in self.parts)
+        return f"predicted {predicted:,} of {rows:,} rows of {names} with version {self.model_version}"
+
+    def document(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "job_id": self.job_id,
+            "uri": self.uri,
+            "model_version": self.model_version,
+            "rows": sum(part.rows for part in self.parts),
+            "predicted": sum(part.predicted for part in self.parts),
+            "parts": [part.document() for part in self.parts],
+        }
+
+
 def run(
     context: JobContext,
     *,
@@ -72,7 +109,9 @@ def run(
     package: str | None = None,
     model_version: int | None = None,
     unit_rows: int = UNIT_ROWS,
-) -> InferenceOutcome:
+    plan: bool = False,
+    parts: Sequence[str] = (),
+) -> InferenceOutcome | PlanOutcome | PartsOutcome:
     """Predicts the rows at ``batch.input_uri`` and writes them below ``batch.output_uri``.
 
     A batch is its input's content, its configuration and its model version: of these its id is made. The same
@@ -85,14 +124,20 @@ def run(
         package: Instead of the registry's model; see :mod:`mlops_config.runtime.serving.loading`.
         model_version: Of that package.
         unit_rows: A Parquet file with more rows is worked on in several parts.
+        plan: Only name the parts; every process of the DAG run then works on this very batch.
+        parts: Only these, as the plan named them. Processes may do theirs at the same time; a run without
+            ``parts`` then does what is missing and completes the batch.
 
     Raises:
         DataError: rows are missing, broken, or too many of them cannot be predicted.
-        IntegrityError: the model's files are not what its package says.
+        IntegrityError: the model's files are not what its package says, or the input is not what was planned.
         ServiceError: a store or the registry stays away.
-        UsageError: the inference file describes no batch, or there is no model.
+        UsageError: the inference file describes no batch, there is no model, or no such part.
     """
     settings = _batch_settings(context)
+    planned = None if plan else read_plan(context, settings.output_uri)
+    if planned is not None:
+        model_version = planned.model_version
     with context.console.stage("model") as stage:
         loaded = load(context, package, model_version)
         stage.done(loaded.origin)
@@ -103,7 +148,23 @@ def run(
         job_id = batch_id(context.config_digest, loaded.model.version, dataset.fingerprint)
         stage.done(f"{len(dataset.files)} file{'s' * (len(dataset.files) != 1)}, {dataset.fingerprint}")
     folder = f"{settings.output_uri.rstrip('/')}/run={job_id}"
+    if parts or planned is not None:
+        started = read_note(f"{folder}/{STARTED}", context.root) is not None
+        require_planned(planned, dataset, job_id, started=started)
     found = read_note(f"{folder}/{SUCCESS}", context.root)
+    if plan:
+        units = units_of(dataset, unit_rows=unit_rows) if found is None else []
+        _batch(context, settings, loaded, job_id, folder)
+        this = Plan(job_id, loaded.model.version, dataset.fingerprint)
+        write_plan(context, settings.output_uri, this)
+        return PlanOutcome(this, tuple(unit.name for unit in units))
+    if parts:
+        units = chosen(units_of(dataset, unit_rows=unit_rows), parts)
+        batch = _batch(context, settings, loaded, job_id, folder)
+        with context.console.stage("predict") as stage:
+            some = tuple(_all_scored(units, batch, loaded, settings.max_concurrent, engine))
+            stage.done(f"{len(some)} part{'s' * (len(some) != 1)}")
+        return PartsOutcome(job_id, folder, loaded.model.version, some)
     if found is not None:
         outcome = _outcome_of(found, folder)
         _record(context, loaded, outcome)

@@ -40,6 +40,8 @@ class Loaded:
 def load(context: JobContext, package: str | None = None, version: int | None = None) -> Loaded:
     """The package named by ``package`` or the environment, else the version the inference file names.
 
+    ``version`` is which version that package is, or which one of the registry is meant instead.
+
     Raises:
         UsageError: there is no such package or version, or the package's version is not known.
         IntegrityError: a file is not what the package says, or another environment trained the version.
@@ -47,7 +49,7 @@ def load(context: JobContext, package: str | None = None, version: int | None = 
     """
     named = package or _named(os.environ)
     if named is None:
-        return _from_registry(context)
+        return _from_registry(context, version)
     folder = _folder(named, context)
     from mlops_config.runtime.model.estimators import trusted_types
 
@@ -82,10 +84,12 @@ def _version(tags: Mapping[str, str]) -> int:
     )
 
 
-def _from_registry(context: JobContext) -> Loaded:
+def _from_registry(context: JobContext, version: int | None) -> Loaded:
     wanted, registry = context.configs.inference.model, context.registry
     name = wanted.registered_model_name
-    if wanted.alias is not None:
+    if version is not None:
+        found, said = registry.by_version(name, version), f"version {version}"
+    elif wanted.alias is not None:
         found, said = registry.by_alias(name, wanted.alias), f"alias {wanted.alias}"
     elif wanted.version is not None:
         found, said = registry.by_version(name, wanted.version), f"version {wanted.version}"
