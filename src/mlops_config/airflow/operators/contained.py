@@ -6,7 +6,7 @@ from typing import Any
 from jinja2 import pass_context
 
 from mlops_config.airflow.operators.process import GRACE_SECONDS
-from mlops_config.airflow.operators.work import VERIFY, JobTask, Verification, image_of, script_of
+from mlops_config.airflow.operators.work import CONFIG_DIR, VERIFY, JobTask, Verification, image_of, script_of
 
 SCRATCH = ("/app/.mlops-config", "/app/build")
 """Where the runtime image writes; all else of it is read-only."""
@@ -41,7 +41,7 @@ class ContainedVerification(Verification, ContainedTask):
 
     def shown_command(self) -> list[str]:
         """``mlops-config verify`` of the folder in the image."""
-        proof = ["--bundle", "{{ task.config_dir() }}", "--digest", self.deployment.config_digest]
+        proof = ["--bundle", CONFIG_DIR, "--digest", self.deployment.config_digest]
         return ["python", "-m", "mlops_config", VERIFY, *proof]
 
 

@@ -28,6 +28,7 @@ from mlops_config.orchestration.deployment import Deployment
 
 OUTCOME_FILE = "/airflow/xcom/return.json"
 """What Airflow's sidecar hands over as the task's XCom."""
+_NOBODY = 65534
 _START_SECONDS = 900
 """For a node to be found and the image to be pulled."""
 
@@ -74,13 +75,9 @@ class KubernetesJob(ContainedTask, KubernetesPodOperator):  # type: ignore[misc]
                 k8s.V1VolumeMount(name=f"scratch-{number}", mount_path=folder)
                 for number, folder in enumerate(SCRATCH)
             ],
-            "container_security_context": k8s.V1SecurityContext(
-                allow_privilege_escalation=False,
-                read_only_root_filesystem=True,
-                run_as_non_root=True,
-                capabilities=k8s.V1Capabilities(drop=["ALL"]),
-                seccomp_profile=k8s.V1SeccompProfile(type="RuntimeDefault"),
-            ),
+            "container_security_context": _restricted(),
+            # Airflow's sidecar has no user of its own.
+            "xcom_sidecar_container_security_context": _restricted(run_as_user=_NOBODY),
             # The end of a failed job's log is where its sentence is read from.
             "termination_message_policy": "FallbackToLogsOnError",
             "termination_grace_period": STOP_SECONDS,
@@ -112,7 +109,8 @@ class KubernetesJob(ContainedTask, KubernetesPodOperator):  # type: ignore[misc]
         """
         surroundings, pin = self.surroundings(), self.pin(context)
         self.kubernetes_conn_id = surroundings.kubernetes_conn_id
-        self.image, self.arguments = image_of(pin, self.deployment), self.argv(pin, context)
+        self.image = image_of(pin, self.deployment)
+        self.arguments = [literally(word) for word in self.argv(pin, context)]
         self.image_pull_secrets = [
             k8s.V1LocalObjectReference(name=name) for name in surroundings.image_pull_secrets
         ]
@@ -126,7 +124,7 @@ class KubernetesJob(ContainedTask, KubernetesPodOperator):  # type: ignore[misc]
             **self.variables(pin, context, _without_secrets(surroundings, self.deployment)),
             "MLOPS_OUTCOME_FILE": OUTCOME_FILE,
         }
-        self.env_vars = [k8s.V1EnvVar(name=name, value=value) for name, value in variables.items()]
+        self.env_vars = [k8s.V1EnvVar(name=name, value=literally(value)) for name, value in variables.items()]
         return pin
 
     def cleanup(
@@ -176,6 +174,26 @@ def manifest(task: KubernetesJob, context: Any) -> dict[str, Any]:
 
     document: dict[str, Any] = ApiClient().sanitize_for_serialization(pod)
     return json.loads(json.dumps(document))  # type: ignore[no-any-return]
+
+
+def _restricted(**more: Any) -> k8s.V1SecurityContext:
+    """What the Pod Security Standard "restricted" asks for, and no writable file but on volumes."""
+    return k8s.V1SecurityContext(
+        allow_privilege_escalation=False,
+        read_only_root_filesystem=True,
+        run_as_non_root=True,
+        capabilities=k8s.V1Capabilities(drop=["ALL"]),
+        seccomp_profile=k8s.V1SeccompProfile(type="RuntimeDefault"),
+        **more,
+    )
+
+
+def literally(text: str) -> str:
+    """The text as Kubernetes is to pass it on: it replaces ``$(NAME)`` in arguments and variables.
+
+    Source: the Container's fields ``args`` and ``env`` in the Kubernetes API reference.
+    """
+    return text.replace("$", "$$")
 
 
 def _resources(place: Mapping[str, Any]) -> k8s.V1ResourceRequirements:

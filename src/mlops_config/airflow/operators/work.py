@@ -195,10 +195,15 @@ class JobTask:
                 f"{self.task_id} ended well and gave no outcome; has the place that it ran in this version of"
                 " mlops-config-action?"
             )
-        if self.words[0] == "promote" and outcome.get("state") in MOVING:
+        state = outcome.get("state") if self.words[0] == "promote" else None
+        if state in MOVING:
             from mlops_config.airflow.waiting import wait_for_endpoint
 
             wait_for_endpoint(self, outcome)
+        if state not in (None, "in_service"):
+            raise AirflowFailException(
+                f"{outcome.get('endpoint')} is {state}: nothing more is done by itself"
+            )
         extra = self.event_extra(outcome, pin, context)
         for outlet in self.outlets:
             if isinstance(outlet, Asset):
