@@ -95,6 +95,16 @@ def test_nobody_goes_back_past_the_first_nor_forward_again() -> None:
     assert back(said, "0.1.0", 1, "0.2.0") == ("0.2.0", 2)
 
 
+def test_whoever_went_forward_again_by_name_may_come_back() -> None:
+    said = (*TWO, rolled_back("0.1.0", 1), rolled_back("0.2.0", 2))
+    assert back(said, "0.2.0", 2) == ("0.1.0", 1)
+
+
+def test_what_was_left_for_something_older_is_no_way_back() -> None:
+    said = (*TWO, rolled_back("0.1.0", 1), promoted("0.3.0", 3), rolled_back("0.2.0", 2))
+    assert back(said, "0.2.0", 2) == ("0.1.0", 1)
+
+
 def test_going_back_further_takes_everything_after_it_off_the_way() -> None:
     with pytest.raises(UsageError, match="nothing to go back to"):
         back((*THREE, rolled_back("0.1.0", 1)), "0.1.0", 1)

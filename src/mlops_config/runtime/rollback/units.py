@@ -14,6 +14,9 @@ CHANGING = frozenset({Event.DEPLOYED, Event.PROMOTED, Event.ACTIVATED})
 """What makes a unit serve."""
 SHORTEST_PREFIX = 4
 
+Key = tuple[str, str | None, int | None]
+"""Release, and the model's name and version."""
+
 _HEX = re.compile(r"[0-9a-f]+")
 
 
@@ -28,7 +31,7 @@ class Unit:
     """``None`` where only the release's name is known."""
 
     @property
-    def key(self) -> tuple[str, str | None, int | None]:
+    def key(self) -> Key:
         """Two units with one key are the same."""
         model = self.model
         return (self.release, model.name if model else None, model.version if model else None)
@@ -60,7 +63,8 @@ def past(ledger: Sequence[LedgerEntry]) -> Past:
     deployment still scores by the configuration it began with.
     """
     way: list[Unit] = []
-    served: dict[tuple[str, str | None, int | None], Unit] = {}
+    served: dict[Key, Unit] = {}
+    since: dict[Key, int] = {}
     begun = changed = None
     for entry in sorted(ledger, key=lambda each: each.sequence):
         if entry.event is Event.ROLLBACK_STARTED:
@@ -77,9 +81,11 @@ def past(ledger: Sequence[LedgerEntry]) -> Past:
         if unit is None or (entry.event is Event.SCORED and unit.key in served):
             continue
         if entry.event is Event.ROLLED_BACK:
-            way = _gone_back(way, unit)
+            way = _gone_back(way, unit, since)
         elif not way or way[-1].key != unit.key:
             way.append(unit)
+        if entry.event is not Event.ROLLED_BACK:
+            since[unit.key] = entry.sequence
         served.pop(unit.key, None)
         served[unit.key] = unit
     return Past(tuple(way), tuple(served.values()), begun, changed)
@@ -145,12 +151,17 @@ def _unit(entry: LedgerEntry, way: Sequence[Unit]) -> Unit | None:
     return None
 
 
-def _gone_back(way: Sequence[Unit], to: Unit) -> list[Unit]:
-    """The way that ends where somebody went back to; what came after it is no way back any more."""
+def _gone_back(way: Sequence[Unit], to: Unit, since: Mapping[Key, int]) -> list[Unit]:
+    """The way that ends where somebody went; what they left is no way back any more.
+
+    ``since`` says where in the ledger each unit was last deployed. Whoever goes on to one that was deployed
+    later than what runs goes forward, and may come back.
+    """
     keys = [unit.key for unit in way]
     if to.key in keys:
         return list(way[: len(keys) - keys[::-1].index(to.key)])
-    return [*way[:-1], to]
+    is_forward = bool(keys) and since.get(to.key, 0) > since.get(keys[-1], 0)
+    return [*(way if is_forward else way[:-1]), to]
 
 
 def _previous(past: Past, now: Unit) -> Unit:
