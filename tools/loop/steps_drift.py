@@ -18,10 +18,10 @@ SHIFT = 1.0
 LEAST_SECONDS = 6.0
 """A window is at least as long."""
 MOST_SHIFTED_WINDOWS = 3
-_RUN_SECONDS = 180.0
-_RETRAIN_SECONDS = 240.0
-_CAPTURE_SECONDS = 90.0
-_ALERT_SECONDS = 60.0
+_RUN_SECONDS = 600.0
+_RETRAIN_SECONDS = 900.0
+_CAPTURE_SECONDS = 300.0
+_ALERT_SECONDS = 120.0
 
 
 def quiet(scene: Scene) -> None:
@@ -216,7 +216,7 @@ def took_over(scene: Scene, step: Step, *, old: int, new: int) -> None:
         f"version {new} alone to answer",
         lambda: _alone_since(scene, old, new),
         step=step,
-        limit=60.0,
+        limit=300.0,
     )
     scene.require_no_failed_request()
 

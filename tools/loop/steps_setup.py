@@ -100,7 +100,7 @@ def traffic(scene: Scene) -> None:
     with scene.progress.step("traffic", "clients begin to ask") as step:
         scene.traffic = Traffic(scene.project.port, scene.recording.since, start=scene.project.today)
         scene.traffic.start()
-        scene.until("answers", lambda: scene.clients.total >= _ANSWERED, step=step, limit=60.0)
+        scene.until("answers", lambda: scene.clients.total >= _ANSWERED, step=step, limit=300.0)
         scene.require_no_failed_request()
         last = scene.clients.last
         scene.require(last and last.config_digest == scene.config_digest, "another configuration answers")

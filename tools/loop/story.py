@@ -25,6 +25,14 @@ LATEST = "latest"
 KEPT_RUNS = 3
 """Folders of earlier runs that stay."""
 
+_UNHURRIED = {
+    # Tests of faults want Airflow to look more often; here the jobs need the processors more.
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "30",
+}
+
 Step = Callable[[Scene], None]
 WHOLE: tuple[Step, ...] = (
     steps_setup.release,
@@ -75,7 +83,7 @@ def opened(options: Options) -> Iterator[Scene]:
         stack.enter_context(servers)
         # They take their time to come up; meanwhile the project is made and released.
         mlflow = start_mlflow(servers, folder / "mlflow" / "mlflow.db", port=options.mlflow_port)
-        airflow = Airflow(servers, folder / "airflow", port=options.airflow_port)
+        airflow = Airflow(servers, folder / "airflow", port=options.airflow_port, settings=_UNHURRIED)
         airflow.start()
         variables = {**os.environ, **servers.variables}
         with progress.step("data", "trips of an invented city, and a repository") as step:
