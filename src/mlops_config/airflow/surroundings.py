@@ -23,6 +23,8 @@ from mlops_config.orchestration.deployment import connection_id
 _SECRET_NAME = re.compile(
     r"SECRET|PASSW|PASSPHRASE|TOKEN|CREDENTIAL|PRIVATE|API_?KEY|ACCESS_?KEY", re.IGNORECASE
 )
+_FILE_NAME = re.compile(r"_FILE$|^GOOGLE_APPLICATION_CREDENTIALS$", re.IGNORECASE)
+"""Variables that say where a secret lies, which is none."""
 
 
 class Surroundings(NamedTuple):
@@ -79,10 +81,14 @@ def secrets_in(variables: Mapping[str, str]) -> list[str]:
     """Values that are nobody's business, the longest first: those of variables such as MLOPS_SECRET_X and
     AWS_SECRET_ACCESS_KEY, and passwords in addresses. A key of several lines is each line too: so are logs.
     """
-    values = {value for name, value in variables.items() if _SECRET_NAME.search(name)}
+    values = {value for name, value in variables.items() if _is_secret(name)}
     values |= {password for value in variables.values() if (password := _password_in(value))}
     lines = {line for value in values for line in value.splitlines()}
     return sorted((each for each in values | lines if each.strip()), key=len, reverse=True)
+
+
+def _is_secret(name: str) -> bool:
+    return bool(_SECRET_NAME.search(name)) and not _FILE_NAME.search(name)
 
 
 def masked(text: str, secrets: Sequence[str]) -> str:

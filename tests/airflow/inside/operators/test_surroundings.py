@@ -70,6 +70,8 @@ def test_secrets_are_known_by_name_and_in_addresses() -> None:
         "MLFLOW_TRACKING_PASSWORD": "fourth",
         "MLFLOW_TRACKING_URI": "https://ada:fifth@mlflow.example",
         "AWS_REGION": "eu-central-1",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": "/run/token",
+        "GOOGLE_APPLICATION_CREDENTIALS": "/run/key.json",
         "BROKEN": "http://[",
     }
     assert set(secrets_in(variables)) == {"first\nsecond", "first", "second", "third", "fourth", "fifth"}
