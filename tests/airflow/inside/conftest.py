@@ -1,5 +1,6 @@
 """A home and a database of its own for Airflow; without Airflow none of these tests is collected."""
 
+import functools
 import importlib.util
 import os
 import shutil
@@ -38,7 +39,10 @@ def home() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def database(home: Path) -> Path:  # noqa: ARG001 it lies there
     """Airflow's database with its tables: SQLite in the home."""
+    from airflow.sdk.execution_time import supervisor
     from airflow.utils.db import initdb
 
     initdb()
+    # Airflow 3.1 makes its API anew for each task of a test run, which takes seconds; 3.3 does this itself.
+    supervisor.in_process_api_server = functools.cache(supervisor.in_process_api_server)
     return HOME / "airflow.db"
