@@ -243,8 +243,19 @@ class Verification(JobTask):
     """The first task: proves the digest where the jobs run, and says what the run obeys from then on."""
 
     def pin(self, context: Context) -> Pin:
-        """As the deployment of now says; the tasks after this one take it from here."""
+        """As the deployment of now says; the tasks after this one take it from here.
+
+        Raises:
+            AirflowFailException: the run was asked for with a release that is no longer deployed.
+        """
         deployment = self.deployment
+        asked = getattr(context.get("dag_run"), "conf", None) or {}
+        if asked.get("config_digest", deployment.config_digest) != deployment.config_digest:
+            raise AirflowFailException(
+                f"this run was asked for with release {asked.get('release')} ({asked['config_digest']}), and"
+                f" {deployment.environment} has release {deployment.release} ({deployment.config_digest})"
+                " since: nothing was run; start a new run"
+            )
         return Pin(
             release=deployment.release,
             config_digest=deployment.config_digest,
