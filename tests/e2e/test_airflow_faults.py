@@ -73,6 +73,19 @@ def test_a_run_keeps_the_files_it_began_with_when_a_release_is_deployed_meanwhil
     )
 
 
+def test_a_run_that_was_asked_for_with_a_release_that_is_gone_by_then_runs_nothing(place: Place) -> None:
+    old = place.deploy("1.0.0")
+    place.deploy("1.1.0", OTHER_SEED)
+    asked = {"release": old.release, "config_digest": old.config_digest}
+    place.api.trigger(place.dag_id("training"), "late", asked)
+    assert place.ended("training", "late").state == "failed"
+    verify = place.task("training", "late", "verify")
+    assert verify.try_number == 1
+    said = "\n".join(place.api.log(verify))
+    assert f"was asked for with release 1.0.0 ({old.config_digest})" in said
+    assert place.calls == []
+
+
 def test_a_run_whose_files_were_changed_on_the_disk_stops_and_is_not_tried_again(place: Place) -> None:
     deployment = place.deploy("1.0.0")
     file = (
