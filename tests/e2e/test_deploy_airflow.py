@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from tools.loop.servers_airflow import Airflow
 
 from mlops_config.cli import main
 from mlops_config.kinds import Kind
-from mlops_config.ledger.entries import Event, LedgerEntry
+from mlops_config.ledger.entries import Draft, Event, LedgerEntry, ModelReference
 from mlops_config.ledger.ledger import Ledger
 from mlops_config.orchestration.api import AirflowApi
 from mlops_config.release.record import ReleaseRecord
@@ -93,8 +94,11 @@ class Story:
 
     @property
     def activations(self) -> list[LedgerEntry]:
-        ledger = Ledger(self.store, PROJECT, MODEL, ENVIRONMENT)
-        return [entry for entry in ledger.entries() if entry.event is Event.ACTIVATED]
+        return [entry for entry in self.ledger.entries() if entry.event is Event.ACTIVATED]
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.store, PROJECT, MODEL, ENVIRONMENT)
 
     @property
     def record(self) -> ReleaseRecord:
@@ -207,6 +211,18 @@ def test_without_waiting_the_run_is_left_to_airflow(story: Story) -> None:
     assert story.record.as_released() == record
     assert story.record.activation is not None
     assert story.record.activation.dag_runs[0].state == "success"
+
+
+@pytest.mark.usefixtures("second")
+def test_another_endpoint_deploys_the_champion_again_and_trains_nothing(story: Story) -> None:
+    champion = ModelReference(name="trip-fare-deploys", version=1)
+    story.ledger.append(Draft(event=Event.PROMOTED, time=datetime.now(UTC), model=champion))
+    story.publish("1.5.0", {Kind.INFERENCE: replacing("retention: P7D", "retention: P8D")})
+    said = story.deploy()
+    assert "training.train skipped" in said.err
+    assert story.calls[-1] == "-m mlops_config promote"
+    assert (story.folder / "calls").read_text().rstrip().endswith(" --redeploy")
+    assert f"model     models:/{champion.name}/1\n" in said.out
 
 
 @pytest.mark.usefixtures("second")
