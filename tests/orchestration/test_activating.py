@@ -1,129 +1,37 @@
 """Waiting for Airflow: what is said on the way, and what ends the wait."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
-from tests.orchestration.releases import release
+from tests.orchestration.scripted import (
+    ADDRESS,
+    ALL,
+    DEPLOYMENT,
+    OLD,
+    PLANNED,
+    RUN_ID,
+    TRAINING,
+    Clock,
+    Scripted,
+    dag,
+    run,
+    task,
+)
 
 from mlops_config.console import TerminalConsole
 from mlops_config.errors import ServiceError
 from mlops_config.orchestration.activating import (
     DagBrokenError,
-    Patience,
     await_dags,
     await_run,
     concerns,
     in_words,
     request_run,
-    tags_of,
     unpause,
 )
-from mlops_config.orchestration.api import AirflowApi, MissingDagError
-from mlops_config.orchestration.api_answers import Dag, DagRun, ParseError, TaskInstance
-from mlops_config.orchestration.api_login import FetchedLogin
-from mlops_config.orchestration.choosing import PlannedRun
-from mlops_config.orchestration.describing import deployment_of
+from mlops_config.orchestration.api import AirflowApi
+from mlops_config.orchestration.api_answers import Dag, ParseError
 from mlops_config.release.record import DagRunRecord
-
-RELEASE = release("1.1.0")
-DEPLOYMENT = deployment_of(RELEASE.record, RELEASE.released.configs)
-ADDRESS = "http://airflow.example"
-RUN_ID = "deploy__dev__1.1.0"
-TRAINING = DEPLOYMENT.dag_id("training")
-
-
-def dag(job: str, tags: frozenset[str] | None = None, **more: Any) -> Dag:
-    given = {"is_paused": False, "is_stale": False, "has_import_errors": False, "last_parsed_time": None}
-    return Dag(DEPLOYMENT.dag_id(job), tags_of(DEPLOYMENT) if tags is None else tags, **(given | more))
-
-
-def run(state: str, run_id: str = RUN_ID) -> DagRun:
-    return DagRun(TRAINING, run_id, state, "manual", {}, None, None, ())
-
-
-def task(name: str, state: str | None, **more: Any) -> TaskInstance:
-    given = {
-        "map_index": -1,
-        "try_number": 1,
-        "max_tries": 2,
-        "started": None,
-        "ended": None,
-        "seconds": None,
-    }
-    return TaskInstance(TRAINING, RUN_ID, name, state=state, **(given | more))
-
-
-class Scripted(AirflowApi):
-    """Airflow whose answers change from look to look; the last ones stay."""
-
-    def __init__(
-        self,
-        *,
-        dags: Sequence[Mapping[str, Dag]] = ({},),
-        errors: Sequence[Sequence[ParseError]] = ((),),
-        runs: Sequence[DagRun | None] = (None,),
-        tasks: Sequence[Sequence[TaskInstance]] = ((),),
-        going: Sequence[DagRun] = (),
-        is_new: bool = True,
-    ) -> None:
-        super().__init__(ADDRESS, FetchedLogin(ADDRESS))
-        self._dags, self._errors, self._runs, self._tasks = list(dags), list(errors), list(runs), list(tasks)
-        self._going = list(going)
-        self._is_new = is_new
-        self.unpaused: list[str] = []
-        self.triggered: list[tuple[str, str, Mapping[str, Any]]] = []
-
-    def dag(self, dag_id: str) -> Dag | None:
-        found = self._dags[0].get(dag_id.rpartition(".")[2])
-        if dag_id.endswith("retraining") and len(self._dags) > 1:
-            self._dags.pop(0)
-        return found
-
-    def parse_errors(self) -> list[ParseError]:
-        return list(self._errors.pop(0) if len(self._errors) > 1 else self._errors[0])
-
-    def missing(self, dag_id: str) -> MissingDagError:
-        return MissingDagError(f"Airflow has no DAG {dag_id}", hint="look at its folder")
-
-    def unpause(self, dag_id: str) -> None:
-        self.unpaused.append(dag_id)
-
-    def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, Any] | None = None) -> bool:
-        self.triggered.append((dag_id, run_id, conf or {}))
-        return self._is_new
-
-    def run(self, dag_id: str, run_id: str) -> DagRun | None:  # noqa: ARG002 there is one
-        return self._runs.pop(0) if len(self._runs) > 1 else self._runs[0]
-
-    def runs(self, dag_id: str, *, state: str | None = None) -> list[DagRun]:  # noqa: ARG002 of one DAG
-        return self._going
-
-    def task_instances(self, dag_id: str, run_id: str) -> list[TaskInstance]:  # noqa: ARG002 of one run
-        return list(self._tasks.pop(0) if len(self._tasks) > 1 else self._tasks[0])
-
-    def log(self, task: TaskInstance, lines: int = 20) -> list[str]:  # noqa: ARG002 of one task
-        return ["error: the table has no rows"]
-
-
-class Clock:
-    """Time that passes while somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.naps: list[float] = []
-
-    def patience(self, seconds: float) -> Patience:
-        return Patience(seconds, sleep=self.sleep, clock=lambda: self.now)
-
-    def sleep(self, seconds: float) -> None:
-        self.naps.append(seconds)
-        self.now += seconds
-
-
-ALL = {job: dag(job) for job in DEPLOYMENT.jobs}
-OLD = {job: dag(job, frozenset({"release:1.0.0"})) for job in DEPLOYMENT.jobs}
-PLANNED = PlannedRun("training", "training changed: random_seed")
 
 
 def silent(_: str) -> None:
