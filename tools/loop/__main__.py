@@ -39,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _told(options: argparse.Namespace) -> int:
+    from subprocess import CalledProcessError
+
+    from mlops_config.errors import MlopsConfigError
     from tools.loop.command import CommandError
     from tools.loop.scene import StoryError
     from tools.loop.servers import ServerError
@@ -48,7 +51,7 @@ def _told(options: argparse.Namespace) -> int:
     try:
         with opened(wanted) as scene:
             return _played(scene, keep=options.keep)
-    except (StoryError, CommandError, ServerError, OSError) as error:
+    except (StoryError, CommandError, ServerError, MlopsConfigError, CalledProcessError, OSError) as error:
         print(f"\nthe loop did not close: {error}", file=sys.stderr)
         return 1
 

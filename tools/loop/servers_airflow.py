@@ -153,9 +153,10 @@ class Airflow:
             return False
         # The API of the tasks is built when it is asked first, for seconds in which nothing else is answered:
         # long enough for a task to give up.
-        if not self._has_task_api and not answers(self.address + TASK_HEALTH, timeout=_HEALTHY_SECONDS):
-            return False
-        self._has_task_api = True
+        if "scheduler" in self.parts and not self._has_task_api:
+            self._has_task_api = answers(self.address + TASK_HEALTH, timeout=_HEALTHY_SECONDS)
+            if not self._has_task_api:
+                return False
         with urllib.request.urlopen(self.address + HEALTH, timeout=5) as answer:  # noqa: S310 http, ours
             states = json.load(answer)
         wanted = [name.replace("-", "_") for name in self.parts if name != "api-server"]

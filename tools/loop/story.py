@@ -114,7 +114,8 @@ def tell(scene: Scene) -> None:
     """Every step, one after the other.
 
     Raises:
-        StoryError, CommandError, ServerError: one did not go as it should; the recording says which.
+        StoryError: one did not go as it should; the recording says which.
+        CommandError: nor did a command of one.
     """
     for step in WHOLE:
         if not (scene.short and step in LEFT_OUT):
