@@ -80,7 +80,6 @@ def airflow(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         users={USER: PASSWORD},
         dags=(folder / "training_dag.py",),
     ) as airflow:
-        airflow.command("dags", "reserialize")
         yield airflow
 
 

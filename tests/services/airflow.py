@@ -23,7 +23,8 @@ def running_airflow(
 ) -> Iterator[Airflow]:
     """An Airflow below ``folder`` that is healthy; ``dags`` are its DAG files, by default this repository's.
 
-    ``users`` are names with passwords; without any, everybody is an admin and needs no login.
+    Without a DAG processor among its ``parts`` they are parsed once. ``users`` are names with passwords;
+    without any, everybody is an admin and needs no login.
     """
     if not python_of(version).exists():
         unavailable(f"no Airflow {version} (make setup-airflow)")
@@ -31,6 +32,8 @@ def running_airflow(
         airflow = Airflow(servers, folder / "airflow", version=version, users=users)
         airflow.add_dags(dags)
         airflow.start(parts)
+        if "dag-processor" not in parts:
+            airflow.command("dags", "reserialize")
         airflow.until_healthy()
         yield airflow
 
