@@ -180,3 +180,10 @@ def test_the_notes_keep_what_runs_whenever_they_are_written_again(
     assert b"activation" not in b"".join(
         path.read_bytes() for path in (repository.folder / ".mlops-config" / "store").rglob("*.json")
     )
+
+
+@pytest.mark.parametrize("seconds", ["soon", "0", "-5", "inf", "nan"])
+def test_a_time_that_is_none_is_refused(tree: Tree, seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        tree.deploy("--timeout", seconds)
+    assert "is no number of seconds" in capsys.readouterr().err
