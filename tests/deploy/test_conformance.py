@@ -207,6 +207,53 @@ def test_after_a_kill_another_revision_may_be_deployed_instead(provider: Provide
         deployed(provider, first)
 
 
+def pressed_on(provider: Provider, deployment: Deployment) -> tuple[EndpointStatus, list[EndpointStatus]]:
+    """Asked again and again without waiting: how it ended, and what was said on the way."""
+    on_the_way: list[EndpointStatus] = []
+    for _ in range(MOST_CALLS):
+        status = provider.open().deploy(deployment, quiet, wait=False)
+        if status.state is State.IN_SERVICE:
+            return status, on_the_way
+        on_the_way.append(status)
+    raise AssertionError(f"still {status.state} after {MOST_CALLS} calls")
+
+
+@pytest.mark.parametrize("rollout", [ALL_AT_ONCE, CANARY], ids=lambda rollout: rollout["type"])
+def test_without_waiting_it_gets_there_by_asking_again(provider: Provider, rollout: Rollout) -> None:
+    first, second = provider.deployment(1), provider.deployment(2, rollout=rollout)
+    status, on_the_way = pressed_on(provider, first)
+    assert status == assert_serves(provider, first)
+    assert bool(on_the_way) is (provider.name != "local"), "a cloud is not waited for"
+    assert {each.state for each in on_the_way} <= {State.CREATING, State.UPDATING}
+    status, _ = pressed_on(provider, second)
+    assert status == assert_serves(provider, second)
+    assert status.previous == first.revision.name
+
+
+@pytest.mark.parametrize("model", [DIES, WRONG])
+def test_without_waiting_a_revision_that_fails_is_told_of_once_and_not_tried_for_ever(
+    provider: Provider, model: str
+) -> None:
+    with pytest.raises(DeployFailedError):
+        pressed_on(provider, provider.deployment(1, model))
+    first, bad, good = provider.deployment(2), provider.deployment(3, model), provider.deployment(4)
+    pressed_on(provider, first)
+    with pytest.raises(DeployFailedError):
+        pressed_on(provider, bad)
+    assert_serves(provider, first)
+    pressed_on(provider, good)
+    assert_serves(provider, good)
+
+
+def test_without_waiting_an_alarm_that_fires_is_told_of(provider: Provider) -> None:
+    first, second = provider.deployment(1), provider.deployment(2, rollout=CANARY)
+    pressed_on(provider, first)
+    provider.fire(ALARM)
+    with pytest.raises(DeployFailedError, match=ALARM):
+        pressed_on(provider, second)
+    assert_serves(provider, first)
+
+
 def test_a_provider_that_is_down_is_tried_again_and_then_given_up(provider: Provider) -> None:
     deployed(provider, provider.deployment(1))
     provider.go_down()

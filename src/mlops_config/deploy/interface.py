@@ -22,6 +22,21 @@ class DeployFailedError(ServiceError):
     """The new revision did not come up, failed its smoke test, or an alarm fired; the old one serves."""
 
 
+class OnItsWayError(Exception):
+    """A provider is still at work, and nobody waits for it: the deployment goes on when asked for again."""
+
+    def __init__(self, endpoint: str, *, creating: bool = False) -> None:
+        super().__init__(f"{endpoint} is still on its way")
+        self.endpoint = endpoint
+        """What has to come to rest first: the endpoint, or one that a revision is tested on."""
+        self.creating = creating
+
+    def status(self) -> "EndpointStatus":
+        """The same as a status."""
+        state = State.CREATING if self.creating else State.UPDATING
+        return EndpointStatus(self.endpoint, state, traffic={}, previous=None)
+
+
 class State(StrEnum):
     """What an endpoint is doing."""
 
@@ -122,7 +137,8 @@ class Deployer(ABC):
         """Creates the endpoint or rolls it over to the revision, as ``endpoint.rollout`` says, and waits.
 
         Without ``wait`` a provider that works by itself is left to it: the status then says ``creating`` or
-        ``updating``, and the same call again, once the endpoint has come to rest, goes on from there.
+        ``updating``, of the endpoint or of one that the revision is tested on, and the same call again, once
+        that has come to rest, goes on from there.
 
         Raises:
             DeployFailedError: it did not come through; the revision before serves as it did.

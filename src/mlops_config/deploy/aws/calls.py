@@ -194,3 +194,18 @@ def _not_configured(error: Exception, doing: str) -> ServiceError:
 
 def _said(error: "ClientError") -> str:
     return str(error.response.get("Error", {}).get("Message", ""))
+
+
+def reason_of(found: Mapping[str, Any] | None) -> str:
+    """Why SageMaker says that an endpoint failed."""
+    if found is None:
+        return "it is gone"
+    return str(found.get("FailureReason") or f"SageMaker says {found['EndpointStatus']}")
+
+
+def logs_hint(name: str) -> str:
+    """Where its server says more."""
+    return (
+        f"the server's log is in CloudWatch, /aws/sagemaker/Endpoints/{name}; when the image was not found:"
+        " is it pushed to this region, and may deployer.role pull it?"
+    )

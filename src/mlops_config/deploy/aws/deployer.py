@@ -1,16 +1,16 @@
 """Deploys to SageMaker: models, endpoint configurations, and blue/green updates that alarms undo."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlops_config.deploy.aws import requests
-from mlops_config.deploy.aws.calls import Calls, Clients, RefusedError
+from mlops_config.deploy.aws import owned, requests
+from mlops_config.deploy.aws.calls import Calls, Clients, RefusedError, logs_hint, reason_of
 from mlops_config.deploy.interface import (
     Deployer,
     DeployFailedError,
     Deployment,
     EndpointStatus,
+    OnItsWayError,
     Progress,
     State,
 )
@@ -52,19 +52,32 @@ class SageMakerDeployer(Deployer):
         clients: Clients | None = None,
         pace: Pace | None = None,
         retries: Retries | None = None,
+        waits: bool = True,
     ) -> None:
         self._config = config
-        self._call = Calls(clients or Clients(config.region), retries)
+        self._clients, self._retries = clients or Clients(config.region), retries
+        self._call = Calls(self._clients, retries)
         self._pace = pace or Pace()
+        self._waits = waits
 
     def deploy(self, deployment: Deployment, progress: Progress, *, wait: bool = True) -> EndpointStatus:
         """Creates or updates the endpoint. Traffic, waits and alarms during an update are SageMaker's."""
+        if not wait and self._waits:
+            hasty = SageMakerDeployer(
+                self._config, clients=self._clients, pace=self._pace, retries=self._retries, waits=False
+            )
+            try:
+                return hasty.deploy(deployment, progress)
+            except OnItsWayError as moving:
+                return moving.status()
         role = resolved(self._config.role, what="deployer.role")
         self._check_account()
         name, wanted = deployment.endpoint, requests.resource_name(deployment)
         found = self._settled(
             name, progress, requests.endpoint_of(deployment).rollout.timeout.total_seconds()
         )
+        if found is not None and not self._waits:
+            self._require_going(deployment, found)
         if found is not None and found["EndpointStatus"] == "Failed":
             # DeleteEndpoint is all that SageMaker still takes for it.
             progress(f"{name} failed before: {found.get('FailureReason', 'no reason given')}; removing it")
@@ -75,7 +88,7 @@ class SageMakerDeployer(Deployer):
                 progress(f"{deployment.revision.name} serves already")
             else:
                 # An earlier deploy ended between creating the endpoint and testing it.
-                self._smoke_test(deployment, name, progress)
+                self._first_test(deployment, progress)
             return self._finished(deployment)
         self._prepare(deployment, role, progress)
         if found is None:
@@ -109,7 +122,7 @@ class SageMakerDeployer(Deployer):
         after = self._settled(endpoint, progress, _CREATE_SECONDS)
         if after is None or after["EndpointConfigName"] != previous or after["EndpointStatus"] != "InService":
             raise DeployFailedError(
-                f"{endpoint} did not go back to {previous}: {_reason(after)}", hint=_logs_hint(endpoint)
+                f"{endpoint} did not go back to {previous}: {reason_of(after)}", hint=logs_hint(endpoint)
             )
         self._untag(found, tags, _previous_tag(current))
         return self._status(after)
@@ -130,13 +143,15 @@ class SageMakerDeployer(Deployer):
         self._stop_scaling(endpoint)
         self._settled(endpoint, progress, _CREATE_SECONDS)
         self._delete_endpoint(endpoint)
-        for name in self._ours("ListEndpoints", "Endpoints", "Endpoint", endpoint):
+        for name in owned.named(self._call, "ListEndpoints", "Endpoints", "Endpoint", endpoint):
             self._delete_endpoint(name)
-        for name in self._ours("ListEndpointConfigs", "EndpointConfigs", "EndpointConfig", endpoint):
+        for name in owned.named(
+            self._call, "ListEndpointConfigs", "EndpointConfigs", "EndpointConfig", endpoint
+        ):
             self._call.found("sagemaker", "DeleteEndpointConfig", EndpointConfigName=name)
-        for name in self._ours("ListModels", "Models", "Model", endpoint):
+        for name in owned.named(self._call, "ListModels", "Models", "Model", endpoint):
             self._call.found("sagemaker", "DeleteModel", ModelName=name)
-        alarms = self._alarms_of(endpoint)
+        alarms = owned.alarms_of(self._call, endpoint)
         if alarms:
             self._call("cloudwatch", "DeleteAlarms", AlarmNames=alarms)
         progress(f"{endpoint} is gone")
@@ -170,15 +185,37 @@ class SageMakerDeployer(Deployer):
         self._call("sagemaker", "CreateEndpoint", **request)
         try:
             self._until_started(name, progress)
-            self._smoke_test(deployment, name, progress)
         except DeployFailedError:
             self._delete_endpoint(name)
             raise
+        self._first_test(deployment, progress)
+
+    def _first_test(self, deployment: Deployment, progress: Progress) -> None:
+        """Tests a new endpoint, which has nothing to go back to: one that fails is removed."""
+        try:
+            self._smoke_test(deployment, deployment.endpoint, progress)
+        except DeployFailedError:
+            self._delete_endpoint(deployment.endpoint)
+            raise
+
+    def _require_going(self, deployment: Deployment, found: Mapping[str, Any]) -> None:
+        """Tells of what failed since the last look, which nobody waited for; else it would be begun anew."""
+        wanted, tags = requests.resource_name(deployment), self._tags(found)
+        if found["EndpointConfigName"] == wanted and found["EndpointStatus"] == "Failed":
+            self._delete_endpoint(deployment.endpoint)
+        elif found["EndpointConfigName"] != wanted and _previous_tag(wanted) in tags:
+            self._untag(found, tags, _previous_tag(wanted))
+        else:
+            return
+        raise DeployFailedError(
+            f"{deployment.revision.name} did not take over: {reason_of(found)}",
+            hint=logs_hint(deployment.endpoint),
+        )
 
     def _until_started(self, name: str, progress: Progress) -> None:
         found = self._settled(name, progress, _CREATE_SECONDS)
         if found is None or found["EndpointStatus"] != "InService":
-            raise DeployFailedError(f"{name} did not start: {_reason(found)}", hint=_logs_hint(name))
+            raise DeployFailedError(f"{name} did not start: {reason_of(found)}", hint=logs_hint(name))
 
     def _smoke_test(self, deployment: Deployment, name: str, progress: Progress) -> None:
         """Asks the endpoint of this name, and marks the revision's configuration as tested."""
@@ -188,24 +225,28 @@ class SageMakerDeployer(Deployer):
             "DescribeEndpointConfig",
             EndpointConfigName=requests.resource_name(deployment),
         )
-        self._tag(tested["EndpointConfigArn"], {TESTED_TAG: "passed"})
+        owned.add_tags(self._call, tested["EndpointConfigArn"], {TESTED_TAG: "passed"})
 
     def _rehearse(self, deployment: Deployment, progress: Progress) -> None:
         """Asks the revision on a small endpoint of its own: SageMaker has no way to ask a fleet that has no
         traffic yet. What interrupted deploys left is removed first."""
         name = requests.smoke_name(deployment)
-        left = self._ours("ListEndpoints", "Endpoints", "Endpoint", deployment.endpoint)
-        for each in {*left, name}:
+        left = owned.named(self._call, "ListEndpoints", "Endpoints", "Endpoint", deployment.endpoint)
+        goes_on = name in left and not self._waits
+        for each in {*left, name} - ({name} if goes_on else set()):
             self._remove_rehearsal(each)
         try:
-            progress(f"starting {deployment.revision.name} for its smoke test on {name}")
-            self._make_configuration(requests.smoke_configuration(deployment))
-            self._call("sagemaker", "CreateEndpoint", **requests.endpoint(deployment, name, name))
+            if not goes_on:
+                progress(f"starting {deployment.revision.name} for its smoke test on {name}")
+                self._make_configuration(requests.smoke_configuration(deployment))
+                self._call("sagemaker", "CreateEndpoint", **requests.endpoint(deployment, name, name))
             self._until_started(name, progress)
             self._smoke_test(deployment, name, progress)
         except KeyboardInterrupt:
             # SageMaker may refuse to remove it for minutes, and whoever interrupts us does not wait.
             progress(f"{name} is left behind; the next deploy, or delete, removes it")
+            raise
+        except OnItsWayError:
             raise
         except Exception:
             self._remove_rehearsal(name)
@@ -220,7 +261,7 @@ class SageMakerDeployer(Deployer):
         name, wanted = deployment.endpoint, requests.resource_name(deployment)
         for alarm in requests.alarms(deployment):
             self._call("cloudwatch", "PutMetricAlarm", **alarm)
-        self._tag(found["EndpointArn"], {_previous_tag(wanted): found["EndpointConfigName"]})
+        owned.add_tags(self._call, found["EndpointArn"], {_previous_tag(wanted): found["EndpointConfigName"]})
         rollout = requests.endpoint_of(deployment).rollout
         progress(f"moving traffic to {deployment.revision.name} ({rollout.type})")
         self._call("sagemaker", "UpdateEndpoint", **requests.update(deployment))
@@ -228,7 +269,7 @@ class SageMakerDeployer(Deployer):
         if after is None or after["EndpointConfigName"] != wanted or after["EndpointStatus"] != "InService":
             self._untag(found, self._tags(found), _previous_tag(wanted))
             raise DeployFailedError(
-                f"{deployment.revision.name} did not take over: {_reason(after)}", hint=_logs_hint(name)
+                f"{deployment.revision.name} did not take over: {reason_of(after)}", hint=logs_hint(name)
             )
 
     def _finished(self, deployment: Deployment) -> EndpointStatus:
@@ -296,6 +337,8 @@ class SageMakerDeployer(Deployer):
                 progress(f"{name} is {said}")
             return None
 
+        if not self._waits and look() is None:
+            raise OnItsWayError(name, creating=said == "Creating")
         ended = self._pace.until(look, limit=limit, every=_POLL_SECONDS)
         if ended is None:
             raise DeployFailedError(
@@ -309,6 +352,8 @@ class SageMakerDeployer(Deployer):
         if self._settled(name, lambda _line: None, _CREATE_SECONDS) is None:
             return
         self._call.found("sagemaker", "DeleteEndpoint", EndpointName=name)
+        if not self._waits:
+            return
         gone = self._pace.until(
             lambda: True if self._describe(name) is None else None,
             limit=_DELETE_SECONDS,
@@ -316,29 +361,6 @@ class SageMakerDeployer(Deployer):
         )
         if gone is None:
             raise ServiceError(f"{name} is still there after {_DELETE_SECONDS / 60:.0f} minutes")
-
-    def _ours(self, operation: str, member: str, kind: str, endpoint: str) -> list[str]:
-        """Names of resources made for the endpoint: by their form, and by our tag on them."""
-        pattern = re.compile(rf"{re.escape(endpoint)}-[0-9a-f]{{8}}")
-        names: list[str] = []
-        start: dict[str, str] = {}
-        while True:
-            page = self._call("sagemaker", operation, NameContains=endpoint, **start)
-            for item in page[member]:
-                name = item[f"{kind}Name"]
-                if (
-                    pattern.fullmatch(name)
-                    and self._tags_of(item[f"{kind}Arn"]).get(requests.ENDPOINT_TAG) == endpoint
-                ):
-                    names.append(name)
-            if not page.get("NextToken"):
-                return names
-            start = {"NextToken": page["NextToken"]}
-
-    def _alarms_of(self, endpoint: str) -> list[str]:
-        found = self._call("cloudwatch", "DescribeAlarms", AlarmNamePrefix=f"{endpoint}-", MaxRecords=100)
-        ours = {"Name": "EndpointName", "Value": endpoint}
-        return [each["AlarmName"] for each in found["MetricAlarms"] if ours in each.get("Dimensions", ())]
 
     def _status(self, found: Mapping[str, Any]) -> EndpointStatus:
         name, configuration = found["EndpointName"], found["EndpointConfigName"]
@@ -358,18 +380,10 @@ class SageMakerDeployer(Deployer):
 
     def _tags_of_configuration(self, name: str) -> dict[str, str]:
         found = self._call.found("sagemaker", "DescribeEndpointConfig", EndpointConfigName=name)
-        return self._tags_of(found["EndpointConfigArn"]) if found else {}
+        return owned.tags_of(self._call, found["EndpointConfigArn"]) if found else {}
 
     def _tags(self, found: Mapping[str, Any]) -> dict[str, str]:
-        return self._tags_of(found["EndpointArn"])
-
-    def _tags_of(self, arn: str) -> dict[str, str]:
-        page = self._call("sagemaker", "ListTags", ResourceArn=arn, MaxResults=100)
-        return {tag["Key"]: tag["Value"] for tag in page["Tags"]}
-
-    def _tag(self, arn: str, values: Mapping[str, str]) -> None:
-        tags = [{"Key": key, "Value": value} for key, value in values.items()]
-        self._call("sagemaker", "AddTags", ResourceArn=arn, Tags=tags)
+        return owned.tags_of(self._call, found["EndpointArn"])
 
     def _untag(self, found: Mapping[str, Any], tags: Mapping[str, str], *keys: str) -> None:
         there = [key for key in keys if key in tags]
@@ -382,16 +396,3 @@ class SageMakerDeployer(Deployer):
 
 def _previous_tag(configuration: str) -> str:
     return f"{PREVIOUS_TAG}{configuration.rpartition('-')[2]}"
-
-
-def _reason(found: Mapping[str, Any] | None) -> str:
-    if found is None:
-        return "it is gone"
-    return str(found.get("FailureReason") or f"SageMaker says {found['EndpointStatus']}")
-
-
-def _logs_hint(name: str) -> str:
-    return (
-        f"the server's log is in CloudWatch, /aws/sagemaker/Endpoints/{name}; when the image was not found:"
-        " is it pushed to this region, and may deployer.role pull it?"
-    )

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlops_config.deploy.interface import DeployFailedError
+from mlops_config.deploy.interface import DeployFailedError, OnItsWayError
 from mlops_config.deploy.rollout import Pace
 from mlops_config.errors import ServiceError
 from mlops_config.google_login import NEW_CREDENTIALS, Authorize, log_in
@@ -47,6 +47,8 @@ class VertexApi:
         self._pace = pace or Pace()
         self._retries = retries
         self._http: HttpClient | None = None
+        self.waits = True
+        """Whether an operation under way is waited for; else it raises OnItsWayError."""
 
     def get(self, name: str) -> Any:
         """A resource, or ``None`` when it is not there."""
@@ -96,6 +98,8 @@ class VertexApi:
             # An earlier deploy of ours was interrupted while it was made.
             if not error.is_conflict:
                 raise
+        if not self.waits and self.get(name) is None:
+            raise OnItsWayError(doing)
         found = self._pace.until(lambda: self.get(name), limit=_OPERATION_SECONDS, every=_POLL_SECONDS)
         if found is None:
             raise ServiceError(f"{doing} did not make {name}", hint="run the same command again")
@@ -106,6 +110,16 @@ class VertexApi:
         for operation in self.send("GET", f"{name}/operations").get("operations", ()):
             with contextlib.suppress(DeployFailedError):
                 self.finish(operation, f"waiting for {operation['name']}")
+
+    def require_no_failure(self, name: str, doing: str) -> None:
+        """Tells of what failed on a resource while nobody waited for it.
+
+        Raises:
+            DeployFailedError: something did, with the provider's reason.
+        """
+        for operation in self.send("GET", f"{name}/operations").get("operations", ()):
+            if "error" in operation:
+                self.finish(operation, doing)
 
     def finish(self, operation: Json, doing: str) -> Any:
         """What a long-running operation ends with.
@@ -123,6 +137,8 @@ class VertexApi:
                 )
             return found if found.get("done") else None
 
+        if not self.waits and look() is None:
+            raise OnItsWayError(doing)
         ended = self._pace.until(look, limit=_OPERATION_SECONDS, every=_POLL_SECONDS)
         if ended is None:
             raise DeployFailedError(

@@ -11,6 +11,7 @@ from mlops_config.deploy.interface import (
     Deployer,
     Deployment,
     EndpointStatus,
+    OnItsWayError,
     Progress,
     State,
 )
@@ -44,7 +45,20 @@ class VertexDeployer(Deployer):
         self._alarms = alarms or alarms_of_environment()
 
     def deploy(self, deployment: Deployment, progress: Progress, *, wait: bool = True) -> EndpointStatus:
-        """Uploads and tests the model, deploys it without traffic, and moves the traffic in steps."""
+        """Uploads and tests the model, deploys it without traffic, and moves the traffic in steps.
+
+        Without ``wait`` uploads and servers that start are left to Vertex AI; the steps of the traffic are
+        ours, and take as long as the rollout says.
+        """
+        self._api.waits = wait
+        try:
+            return self._deployed(deployment, progress)
+        except OnItsWayError:
+            return OnItsWayError(deployment.endpoint).status()
+        finally:
+            self._api.waits = True
+
+    def _deployed(self, deployment: Deployment, progress: Progress) -> EndpointStatus:
         account = resolved(self._config.service_account, what="deployer.service_account")
         model, name = self._model_name(requests.model_id(deployment)), deployment.revision.name
         found = self._found(deployment.endpoint)
@@ -58,7 +72,10 @@ class VertexDeployer(Deployer):
         self._clear(endpoint, model, progress)
         try:
             self._take_over(endpoint, deployment, model, account, progress)
+        except OnItsWayError:
+            raise
         except BaseException:
+            self._api.waits = True
             self._take_back(endpoint, model, progress)
             raise
         self._tidy(endpoint, model)
@@ -136,24 +153,39 @@ class VertexDeployer(Deployer):
         interrupted deploys left is removed first."""
         main = requests.endpoint_id(deployment.endpoint)
         for each in list(self._api.items("endpoints", requests.ENDPOINT_LABEL, main)):
-            if each["name"].rpartition("/")[2] != main:
+            own = each["name"].rpartition("/")[2] == requests.rehearsal_id(deployment)
+            if each["name"].rpartition("/")[2] != main and not (own and not self._api.waits):
                 VertexEndpoint(self._api, each).delete()
         identifier = requests.rehearsal_id(deployment)
         model = uploaded["name"]
         progress(f"starting {deployment.revision.name} for its smoke test on {identifier}")
         small = self._create(identifier, deployment)
         try:
-            small.deploy(requests.rehearsed_model(deployment, model, account), share=True)
+            if small.deployed(model) is None:
+                if not self._api.waits:
+                    # It is the revision's own, so what failed there since the last look is this.
+                    self._api.require_no_failure(small.name, f"deploying {deployment.revision.name}")
+                small.deploy(requests.rehearsed_model(deployment, model, account), share=True)
             progress(smoke_test(deployment, lambda rows: self._ask(identifier, rows), clock=self._pace.clock))
         except KeyboardInterrupt:
             progress(f"{identifier} is left behind; the next deploy, or delete, removes it")
             raise
-        except Exception:
-            small.delete()
+        except OnItsWayError:
             raise
-        small.delete()
+        except Exception:
+            self._removed(small)
+            raise
         labels = {**uploaded["labels"], requests.TESTED_LABEL: "passed"}
         self._api.send("PATCH", model, {"name": model, "labels": labels}, query={"updateMask": "labels"})
+        self._removed(small)
+
+    def _removed(self, endpoint: VertexEndpoint) -> None:
+        """Removes a rehearsal's endpoint, waiting in any case: what is left of one costs money."""
+        waits, self._api.waits = self._api.waits, True
+        try:
+            endpoint.delete()
+        finally:
+            self._api.waits = waits
 
     def _create(self, identifier: str, deployment: Deployment) -> VertexEndpoint:
         """The endpoint, once nothing is being done to it any more."""

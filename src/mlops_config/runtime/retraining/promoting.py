@@ -60,7 +60,7 @@ class Promotion:
             "state": self.endpoint.state.value if self.endpoint else None,
             "endpoint": self.endpoint.endpoint if self.endpoint else None,
             "url": self.endpoint.url if self.endpoint else None,
-            **({"deployer": dict(self.deployer)} if self.pending else {}),
+            **({"deployer": dict(self.deployer)} if self.pending and self.deployer else {}),
         }
 
 
@@ -232,7 +232,9 @@ def deploys(context: JobContext) -> bool:
 
 
 def _deployer(context: JobContext) -> dict[str, Any]:
-    return context.configs.inference.deployer.model_dump(mode="json")
+    """Nothing on Vertex AI: there an endpoint's state does not tell of what it waits for."""
+    deployer = context.configs.inference.deployer
+    return {} if deployer.target == "gcp" else deployer.model_dump(mode="json")
 
 
 def _refused(
