@@ -1,6 +1,6 @@
 """Calls to AWS: tried again while that may help, and refused ones worded with what to do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlops_config import __version__
