@@ -18,7 +18,8 @@ TABLES = {
     "README.md": "action-inputs action-outputs",
     "docs/action.md": "action-inputs action-outputs",
     "docs/workflows.md": """validate-inputs validate-outputs comment-inputs
-        release-inputs release-secrets release-outputs""",
+        release-inputs release-secrets release-outputs
+        rollback-inputs rollback-secrets rollback-outputs""",
 }
 
 

@@ -228,6 +228,7 @@ def permissions_of(path):
         ("validate.yml", {"contents": "read"}),
         ("comment.yml", {"pull-requests": "write"}),
         ("release.yml", {"contents": "write", "packages": "write", "id-token": "write"}),
+        ("rollback.yml", {"contents": "read", "id-token": "write"}),
     ],
 )
 def test_a_reusable_workflow_asks_for_no_more_than_documented(name, needed):
@@ -257,3 +258,30 @@ def test_releases_wait_for_each_other_by_environment_and_are_never_cancelled():
     assert release["concurrency"]["cancel-in-progress"] == "false"
     assert release["environment"]["name"] == "${{ matrix.environment }}"
     assert release["needs"] == "environments"
+
+
+def test_a_rollback_is_planned_first_then_approved_and_waits_for_no_release():
+    found = jobs(ROOT / ".github" / "workflows" / "rollback.yml")
+    plan, rollback = found["plan"], found["rollback"]
+    assert (plan["needs"], rollback["needs"]) == ("environments", "plan")
+    assert rollback["environment"]["name"] == "${{ inputs.environment }}"
+    release = jobs(ROOT / ".github" / "workflows" / "release.yml")["release"]["concurrency"]["group"]
+    group = rollback["concurrency"]["group"]
+    assert "${{ inputs.environment }}" in group
+    assert group.partition("$")[0] != release.partition("$")[0]
+    assert rollback["concurrency"]["cancel-in-progress"] == "false"
+
+
+def test_a_rollback_carries_out_what_was_planned_and_no_more():
+    path = ROOT / ".github" / "workflows" / "rollback.yml"
+    plan, rollback = (given for reference, given in uses(path) if reference == "$/action/rollback")
+    assert plan["dry-run"] == "true"
+    assert "dry-run" not in rollback
+    assert rollback["to"] == "${{ needs.plan.outputs.release }}"
+    assert rollback["model-version"] == "${{ needs.plan.outputs.model-version }}"
+    assert rollback["from"] == "${{ needs.plan.outputs.from }}"
+    differing = {"dry-run", "to", "model-version", "from"}
+    assert {name: value for name, value in plan.items() if name not in differing} == {
+        name: value for name, value in rollback.items() if name not in differing
+    }
+    assert {*plan, "from"} == set(declared_inputs(ROOT / "action" / "rollback" / "action.yml"))

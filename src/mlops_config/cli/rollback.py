@@ -40,6 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="this version of the model, instead of the one that served with the release",
     )
+    parser.add_argument(
+        "--from",
+        dest="leaving",
+        metavar="RELEASE",
+        help="only if this release runs, by its full name: as when the plan was looked at",
+    )
     parser.add_argument("--because", metavar="WHY", help="who asked for it and why; goes into the ledger")
     parser.add_argument(
         "--if-needed",
@@ -77,6 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
             asked = Asked(
                 to=arguments.to,
                 model_version=arguments.model_version,
+                leaving=arguments.leaving,
                 because=arguments.because,
                 dags_folder=dags_folder_of(arguments.dags_folder, found, arguments.config),
             )

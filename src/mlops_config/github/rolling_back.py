@@ -40,6 +40,7 @@ def roll_back(step: Step) -> int:
     asked = Asked(
         to=step.input("to") or "previous",
         model_version=_number(step, "model-version"),
+        leaving=step.input("from") or None,
         because=_because(step),
         dags_folder=dags_folder_of(step.input("dags-folder") or None, found, None),
     )
@@ -53,6 +54,7 @@ def roll_back(step: Step) -> int:
         target = outcome.plan.target
         step.write(
             {
+                "from": outcome.plan.now.record.name,
                 "release": target.record.name,
                 "model-version": target.unit.model.version if target.unit.model else "",
                 "config-digest": target.record.config_digest,

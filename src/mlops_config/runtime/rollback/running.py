@@ -13,7 +13,7 @@ from mlops_config.bundle.semantic import meaning
 from mlops_config.contract.models.inference import AllAtOnceRollout
 from mlops_config.contract.rules.identity import endpoint_name
 from mlops_config.deploy.interface import DeployFailedError, EndpointStatus
-from mlops_config.errors import JobRefusedError, ServiceError
+from mlops_config.errors import JobRefusedError, ServiceError, UsageError
 from mlops_config.kinds import Kind
 from mlops_config.ledger.entries import Draft, Event, ModelReference, Reason
 from mlops_config.ledger.ledger import LedgerMovedError
@@ -48,6 +48,8 @@ class Asked:
 
     to: str = PREVIOUS
     model_version: int | None = None
+    leaving: str | None = None
+    """The release that must be running, as when the plan was looked at; ``None``: whichever does."""
     because: str | None = None
     dags_folder: str | None = None
     """Airflow's DAG folder; ``None``: no Airflow runs the environment."""
@@ -125,6 +127,11 @@ def prepare(opened: Opened, asked: Asked) -> Prepared:
         champion = opened.registry.by_alias(name, in_force.configs.retrain.promotion.alias_to)
         reference = ModelReference(name=name, version=champion.version) if champion else None
         runs = standing(seen, in_force.record.name, in_force.record.config_digest, reference)
+        if asked.leaving not in (None, runs.release):
+            raise UsageError(
+                f"{opened.environment} runs release {shown(runs.release)}, not {shown(asked.leaving or '')}",
+                hint="somebody released since the plan was made: look at a new one with --dry-run",
+            )
         found = target(
             seen,
             runs,
