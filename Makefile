@@ -63,8 +63,8 @@ e2e: setup-test services ## Tests on real parts: engine, registry, object store,
 docs: setup-test ## Write every generated page, schema and table anew
 	@for tool in $$(grep -l -e '"--check"' tools/*.py); do $(BIN)/python "$$tool" || exit; done
 
-bench: setup-test ## Measure against the peers and write docs/benchmarks.md
-	@$(BIN)/python benchmarks/report.py
+bench: setup-airflow ## Measure against the peers and write docs/benchmarks.md (ONLY=dags: that section alone)
+	@$(BIN)/python benchmarks/report.py $(ONLY)
 
 lock: setup-test ## Resolve the dependencies anew (UPGRADE=1: to their newest versions)
 	@tools/lock.sh $(if $(UPGRADE),--upgrade)
