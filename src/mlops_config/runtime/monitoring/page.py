@@ -103,11 +103,19 @@ def page(
 
 @cache
 def _template() -> Any:
-    """The template, compiled once; whatever is put into it is escaped."""
+    """The template, compiled once."""
+    return templates().get_template(TEMPLATE)
+
+
+def templates(*folders: Path) -> Any:
+    """The Jinja environment of pages: templates from ``folders``, then those that pages share.
+
+    Whatever is put into a template is escaped, and a name that it does not get is an error.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader([*folders, Path(__file__).parent]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -115,7 +123,7 @@ def _template() -> Any:
     )
     filters = {"instant": instant, "number": number, "percent": percent, "said": said, "span": span}
     environment.filters |= filters
-    return environment.get_template(TEMPLATE)
+    return environment
 
 
 def verdict(report: MonitoringReport) -> tuple[str, State]:
