@@ -103,6 +103,46 @@ def test_the_deployment_says_where_the_code_comes_from(
     assert found.image_digest == f"sha256:{'d' * 64}"
 
 
+def test_a_bundle_beside_the_dags_is_obeyed_from_any_folder_and_kept_apart_from_the_root(
+    prod: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "dags/mlops/city-taxi/trip-fare/prod/bundles" / prod.digest.removeprefix("sha256:")
+    folder.mkdir(parents=True)
+    for name, data in prod.contents().items():
+        (folder / name).write_bytes(data)
+    elsewhere, root = tmp_path / "elsewhere", tmp_path / "root"
+    elsewhere.mkdir()
+    root.mkdir()
+    monkeypatch.chdir(elsewhere)
+    given = {
+        "MLOPS_ENVIRONMENT": "prod",
+        "MLOPS_CONFIG_DIR": str(folder),
+        "MLOPS_CONFIG_DIGEST": prod.digest,
+        "MLOPS_COMMIT": "c" * 40,
+        "MLOPS_RELEASE": "1.2.0",
+        "MLOPS_IMAGE": f"ghcr.io/acme/fares@sha256:{'d' * 64}",
+        "MLOPS_DAG_RUN": "city-taxi.trip-fare.prod.training/scheduled__2026-11-20",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    context = opened(root, config=folder / "prod_training_config.yaml")
+    assert context.config_digest == prod.digest
+    assert (context.root, context.scratch) == (root, root / ".mlops-config" / "scratch")
+    assert context.ledger.store.uri == (root / ".mlops-config" / "store").as_uri()
+    assert context.subject() == {
+        "config_digest": prod.digest,
+        "commit": "c" * 40,
+        "release": "1.2.0",
+        "image_digest": f"sha256:{'d' * 64}",
+        "dag_run": given["MLOPS_DAG_RUN"],
+    }
+    assert context.provenance.image == given["MLOPS_IMAGE"]
+    assert not any(elsewhere.iterdir())
+    monkeypatch.setenv("MLOPS_CONFIG_DIGEST", "sha256:" + "0" * 64)
+    with pytest.raises(IntegrityError, match="is not the one that was deployed"):
+        opened(root, config=folder / "prod_training_config.yaml")
+
+
 def test_the_release_in_force_says_so_where_the_deployment_does_not(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
