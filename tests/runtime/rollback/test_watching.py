@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops_config.contract.models.retrain import Rollback
+from mlops_config.ledger.entries import Event
 from mlops_config.runtime.monitoring.report import MonitoringReport, PerformanceResult, SignalResult
+from mlops_config.runtime.retraining.history import history
 from mlops_config.runtime.rollback.units import past
 from mlops_config.runtime.rollback.watching import Need, asks, need
 from tests.runtime.rollback.ledgers import (
@@ -16,6 +18,7 @@ from tests.runtime.rollback.ledgers import (
     START,
     begun,
     digest_of,
+    entry,
     ledger,
     promoted,
     released,
@@ -24,6 +27,7 @@ from tests.runtime.rollback.ledgers import (
 
 BAKE = Rollback.model_validate({"bake_time": "PT10M"})
 DEPLOYED = START + 3 * MINUTE
+DAY = timedelta(days=1)
 SAID = (released("0.1.0"), promoted("0.1.0", 1), released("0.2.0"), promoted("0.2.0", 2))
 
 
@@ -149,6 +153,15 @@ def test_a_rollback_that_was_stopped_goes_on_without_any_alarm() -> None:
     assert (found.go, codes(found)) == (True, ["begun"])
 
 
+def test_a_rollback_does_not_end_the_cooldown_nor_free_a_retraining() -> None:
+    said = (entry(Event.RETRAIN_STARTED, "0.2.0"), entry(Event.RETRAIN_ENDED, "0.2.0", 2), *SAID)
+    later = START + timedelta(hours=1)
+    before = history(ledger(said), later, DAY)
+    after = history(ledger((*said, begun("0.2.0", 2, "0.1.0", 1), rolled_back("0.1.0", 1))), later, DAY)
+    assert after == before
+    assert after.last_started == START
+
+
 def test_a_rollback_that_failed_is_tried_again_while_the_alarm_fires() -> None:
     said = (*SAID, begun("0.2.0", 2, "0.1.0", 1), rolled_back("0.1.0", 1, outcome="failed"))
     assert judged(said, firing=("fare-errors",)).go
@@ -157,7 +170,12 @@ def test_a_rollback_that_failed_is_tried_again_while_the_alarm_fires() -> None:
 @given(
     st.integers(0, 20),
     st.lists(st.sampled_from(["fare-errors", "fare-latency"]), max_size=2, unique=True),
-    st.lists(st.tuples(st.integers(-5, 10), st.sampled_from([1, 2, None]), st.booleans()), max_size=4),
+    # A window has one report.
+    st.lists(
+        st.tuples(st.integers(-5, 10), st.sampled_from([1, 2, None]), st.booleans()),
+        max_size=4,
+        unique_by=lambda each: each[0],
+    ),
     st.lists(st.sampled_from(["alarm", "gate_failed_after_deploy"]), max_size=2, unique=True),
 )
 def test_nothing_goes_back_without_a_cause_and_what_is_not_asked_for_changes_nothing(
