@@ -52,11 +52,13 @@ class Scripted(AirflowApi):
         tasks: Sequence[Sequence[TaskInstance]] = ((),),
         going: Sequence[DagRun] = (),
         is_new: bool = True,
+        pools: Sequence[str] = ("default_pool",),
     ) -> None:
         super().__init__(ADDRESS, FetchedLogin(ADDRESS))
         self._dags, self._errors, self._runs, self._tasks = list(dags), list(errors), list(runs), list(tasks)
         self._going = list(going)
         self._is_new = is_new
+        self._pools = pools
         self.unpaused: list[str] = []
         self.triggered: list[tuple[str, str, Mapping[str, Any]]] = []
 
@@ -65,6 +67,9 @@ class Scripted(AirflowApi):
         if dag_id.endswith("retraining") and len(self._dags) > 1:
             self._dags.pop(0)
         return found
+
+    def has_pool(self, name: str) -> bool:
+        return name in self._pools
 
     def parse_errors(self) -> list[ParseError]:
         return list(self._errors.pop(0) if len(self._errors) > 1 else self._errors[0])

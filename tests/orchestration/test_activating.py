@@ -19,7 +19,7 @@ from tests.orchestration.scripted import (
 )
 
 from mlops_config.console import TerminalConsole
-from mlops_config.errors import ServiceError
+from mlops_config.errors import ServiceError, UsageError
 from mlops_config.orchestration.activating import (
     DagBrokenError,
     await_dags,
@@ -27,11 +27,21 @@ from mlops_config.orchestration.activating import (
     concerns,
     in_words,
     request_run,
+    require_pools,
     unpause,
 )
 from mlops_config.orchestration.api import AirflowApi
 from mlops_config.orchestration.api_answers import Dag, ParseError
 from mlops_config.release.record import DagRunRecord
+
+
+def test_a_pool_that_is_not_there_is_told_of_before_anything_waits_for_it() -> None:
+    jobs = {**DEPLOYMENT.jobs, "training": DEPLOYMENT.jobs["training"]._replace(pool="trainings")}
+    wanted = DEPLOYMENT._replace(jobs=jobs)
+    require_pools(Scripted(pools=("default_pool", "trainings")), wanted)
+    with pytest.raises(UsageError, match="no pool 'trainings', and training of dev") as caught:
+        require_pools(Scripted(), wanted)
+    assert "airflow pools set trainings 1" in (caught.value.hint or "")
 
 
 def silent(_: str) -> None:

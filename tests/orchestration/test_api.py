@@ -112,6 +112,11 @@ def test_a_dag_is_found_with_its_tags_and_unpaused(api: AirflowApi) -> None:
     assert api.dag_versions(TRAINING) == [1]
 
 
+def test_it_knows_its_pools(api: AirflowApi) -> None:
+    assert api.has_pool("default_pool")
+    assert not api.has_pool("trainings/for nobody")
+
+
 def test_a_run_is_started_once_however_often_it_is_asked_for(api: AirflowApi) -> None:
     assert api.trigger(TRAINING, RUN, {"release": "1.2.0"})
     assert not api.trigger(TRAINING, RUN, {"release": "1.3.0"})

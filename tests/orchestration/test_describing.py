@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.orchestration.releases import adding, pushed_image, release, replacing
 
 from mlops_config.contract.models.orchestration import Execution, Orchestration
+from mlops_config.contract.models.training import AwsCompute
 from mlops_config.errors import UsageError
 from mlops_config.kinds import Kind
 from mlops_config.orchestration.deployment import JOBS, Deployment, JobDeployment
@@ -27,6 +28,17 @@ def with_orchestration(kind: Kind, orchestration: Orchestration) -> Configs:
     models = {each.value: getattr(CONFIGS, each.value) for each in Kind}
     models[kind.value] = models[kind.value].model_copy(update={"orchestration": orchestration})
     return Configs(**models)
+
+
+def test_waiting_for_spot_capacity_is_part_of_the_time_a_task_may_take() -> None:
+    hour = timedelta(hours=1)
+    compute = AwsCompute(
+        target="aws", instance_type="ml.m5.large", max_runtime=hour, use_spot=True, max_wait=3 * hour
+    )
+    training = CONFIGS.training.model_copy(update={"compute": compute})
+    models = {each.value: getattr(CONFIGS, each.value) for each in Kind} | {"training": training}
+    jobs = described(Configs(**models)).jobs
+    assert {job.timeout_seconds for job in jobs.values()} == {3 * 3600.0}
 
 
 def test_the_example_runs_its_four_jobs_as_its_files_say() -> None:

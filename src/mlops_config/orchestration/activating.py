@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mlops_config.console import Console
-from mlops_config.errors import FindingsError, ServiceError
+from mlops_config.errors import FindingsError, ServiceError, UsageError
 from mlops_config.orchestration.api import AirflowApi, MissingDagError
 from mlops_config.orchestration.api_answers import Dag, DagRun, ParseError, TaskInstance
 from mlops_config.orchestration.choosing import PlannedRun
@@ -70,6 +70,25 @@ def tags_of(deployment: Deployment) -> frozenset[str]:
     """The tags by which a DAG is known to be of this very release."""
     hexadecimal = deployment.config_digest.removeprefix("sha256:")
     return frozenset({f"release:{deployment.release}", f"config:{hexadecimal[:12]}"})
+
+
+def require_pools(api: AirflowApi, deployment: Deployment) -> None:
+    """Airflow has every pool that the release's tasks take a slot of.
+
+    Raises:
+        UsageError: one is missing: its tasks would wait for ever.
+    """
+    jobs: dict[str, list[str]] = {}
+    for name, job in deployment.jobs.items():
+        jobs.setdefault(job.pool, []).append(name)
+    for pool, names in jobs.items():
+        if not api.has_pool(pool):
+            raise UsageError(
+                f"Airflow has no pool {pool!r}, and {' and '.join(names)} of {deployment.environment} run in"
+                " it",
+                hint=f"make it: airflow pools set {pool} 1 'tasks of {deployment.project}'; or name another"
+                " in `orchestration.pool`",
+            )
 
 
 def await_dags(

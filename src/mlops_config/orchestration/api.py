@@ -103,6 +103,14 @@ class AirflowApi:
         query = {"tags": tag, "order_by": "dag_id"}
         return [dag_of(each) for each in self._pages("/dags", "dags", f"listing DAGs of {tag}", query)]
 
+    def has_pool(self, name: str) -> bool:
+        """Whether there is a pool of that name: tasks of one that is not there are never scheduled."""
+        response = self._sent("GET", f"/pools/{_in_path(name)}", f"looking for the pool {name}")
+        if _not_there(response):
+            return False
+        self._json(response)
+        return True
+
     def parse_errors(self) -> list[ParseError]:
         """The DAG files that Airflow could not read."""
         found = self._pages("/importErrors", "import_errors", "asking for import errors")

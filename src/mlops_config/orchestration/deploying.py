@@ -18,6 +18,7 @@ from mlops_config.orchestration.activating import (
     await_dags,
     await_run,
     request_run,
+    require_pools,
     unpause,
 )
 from mlops_config.orchestration.api import AirflowApi
@@ -152,6 +153,7 @@ def deploy(
         return Deployed(record, plan, address)
     with _going_on(), airflow() as api:
         console.say(f"Airflow {api.version()} at {api.address}")
+        require_pools(api, deployment)
         known = api.parse_errors()
         address = _write(plan, folder, standing, wish, console)
         with console.stage("parse") as log:

@@ -5,6 +5,7 @@ from typing import Any
 
 from mlops_config.contract.models.header import Header, Schedule
 from mlops_config.contract.models.retrain import RetrainConfig, ScheduleTrigger
+from mlops_config.contract.models.training import LocalCompute
 from mlops_config.errors import UsageError
 from mlops_config.kinds import Kind, canonical_name
 from mlops_config.orchestration.deployment import Deployment, JobDeployment
@@ -19,7 +20,8 @@ KIND_OF_JOB = {
 }
 """Each job obeys the file of one kind."""
 TIMEOUT_FACTOR = 2
-"""A task may take so many times ``training.compute.max_runtime`` where its file names no timeout."""
+"""Where its file names no timeout a task may take so many times ``training.compute.max_runtime``, and at least
+``max_wait``."""
 
 
 def deployment_of(record: ReleaseRecord, configs: Configs) -> Deployment:
@@ -39,6 +41,9 @@ def deployment_of(record: ReleaseRecord, configs: Configs) -> Deployment:
         "retraining": _calendar(configs.retrain),
     }
     longest = training.compute.max_runtime * TIMEOUT_FACTOR
+    if not isinstance(training.compute, LocalCompute) and training.compute.max_wait is not None:
+        # Waiting for spot capacity is part of the job.
+        longest = max(longest, training.compute.max_wait)
     jobs = {
         job: _job(job, _file(configs, job), schedule, longest, record)
         for job, schedule in schedules.items()
