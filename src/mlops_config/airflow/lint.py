@@ -36,6 +36,8 @@ class Parsed(NamedTuple):
 
     seconds: float
     """Import, validation and serialisation."""
+    cpu_seconds: float = 0.0
+    """Of the processor: the same on a busy machine."""
     errors: Sequence[str] = ()
     io: Sequence[str] = ()
     asked: Sequence[str] = ()
