@@ -31,10 +31,8 @@ def with_orchestration(kind: Kind, orchestration: Orchestration) -> Configs:
 
 
 def test_waiting_for_spot_capacity_is_part_of_the_time_a_task_may_take() -> None:
-    hour = timedelta(hours=1)
-    compute = AwsCompute(
-        target="aws", instance_type="ml.m5.large", max_runtime=hour, use_spot=True, max_wait=3 * hour
-    )
+    spot = {"use_spot": True, "max_runtime": "PT1H", "max_wait": "PT3H"}
+    compute = AwsCompute.model_validate({"target": "aws", "instance_type": "ml.m5.large", **spot})
     training = CONFIGS.training.model_copy(update={"compute": compute})
     models = {each.value: getattr(CONFIGS, each.value) for each in Kind} | {"training": training}
     jobs = described(Configs(**models)).jobs

@@ -20,8 +20,7 @@ KIND_OF_JOB = {
 }
 """Each job obeys the file of one kind."""
 TIMEOUT_FACTOR = 2
-"""Where its file names no timeout a task may take so many times ``training.compute.max_runtime``, and at least
-``max_wait``."""
+"""A task whose file names no timeout may take so many times the training's ``max_runtime``; see ``max_wait``."""
 
 
 def deployment_of(record: ReleaseRecord, configs: Configs) -> Deployment:

@@ -83,7 +83,7 @@ class Orchestration(ConfigModel):
     )
     timeout: _Timeout | None = Field(
         default=None,
-        description="A task is ended after it; null is twice the training's compute.max_runtime, and at least max_wait.",
+        description="A task is ended after it; null is twice compute.max_runtime, and at least max_wait.",
     )
     pool: _PoolName = Field(
         default="default_pool",
