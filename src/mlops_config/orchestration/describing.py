@@ -20,7 +20,7 @@ KIND_OF_JOB = {
 }
 """Each job obeys the file of one kind."""
 TIMEOUT_FACTOR = 2
-"""A task whose file names no timeout may take so many times the training's ``max_runtime``; see ``max_wait``."""
+"""How often the training's ``max_runtime`` a task may take whose file names no timeout; see ``max_wait``."""
 
 
 def deployment_of(record: ReleaseRecord, configs: Configs) -> Deployment:
