@@ -81,7 +81,7 @@ def inside(version: str, *arguments: str, **environment: str) -> "subprocess.Com
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
 
@@ -90,7 +90,7 @@ def inside(version: str, *arguments: str, **environment: str) -> "subprocess.Com
 def test_jobs_run_in_containers(version: str, image: str) -> None:
     config = str(OPERATORS.parent / "pytest.ini")
     file = str(OPERATORS / "in_containers.py")
-    done = inside(version, "-m", "pytest", "-c", config, file, "-q", "--tb=short", TEST_IMAGE=image)
+    done = inside(version, "-m", "pytest", "-c", config, file, "-v", "--tb=short", TEST_IMAGE=image)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -1,7 +1,9 @@
 """A job in the environment's image on the worker's Docker engine: by digest, read-only, without a shell."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException
@@ -28,6 +30,11 @@ from mlops_config.airflow.surroundings import Surroundings, masked, secrets_in
 from mlops_config.orchestration.deployment import Deployment
 
 LABEL = "io.mlops-config"
+_LOOK_SECONDS = 2.0
+_SILENT_LOOKS = 2
+"""Looks at a container that has ended without anything more of its output."""
+_Chunk = tuple[bytes | None, bytes | None]
+"""Of standard output and of standard error."""
 _OUT_OF_MEMORY = "it needed more memory than execution.memory_gib allows"
 
 
@@ -112,7 +119,7 @@ class DockerJob(ContainedTask, DockerOperator):  # type: ignore[misc]  # Airflow
         stream = self.cli.attach(container, stdout=True, stderr=True, stream=True, demux=True)
         self.log.info("Running in %s: %s", self.image, self.command)
         self.cli.start(container)
-        for out, err in stream:
+        for out, err in self._chunks(stream):
             output.feed(out or b"")
             errors.feed(err or b"")
         output.finish()
@@ -124,6 +131,40 @@ class DockerJob(ContainedTask, DockerOperator):  # type: ignore[misc]  # Airflow
         except NotFound:
             raise AirflowException(f"{self.task_id}: its container was ended and removed") from None
         return exit_code, output, errors
+
+    def _chunks(self, stream: Iterable[_Chunk]) -> Iterator[_Chunk]:
+        """The stream's chunks until it or the container ends: engines leave the stream of a container open
+        that was ended and removed at the wrong moment, and so nobody waits for its end alone.
+        """
+        chunks: SimpleQueue[_Chunk | Exception | None] = SimpleQueue()
+
+        def read() -> None:
+            try:
+                for chunk in stream:
+                    chunks.put(chunk)
+                chunks.put(None)
+            except Exception as error:  # noqa: BLE001 raised where the task is
+                chunks.put(error)
+
+        Thread(target=read, daemon=True).start()
+        silent = 0
+        while silent < _SILENT_LOOKS:
+            try:
+                chunk = chunks.get(timeout=_LOOK_SECONDS)
+            except Empty:
+                silent = 0 if self._is_running() else silent + 1
+                continue
+            if isinstance(chunk, Exception):
+                raise chunk
+            if chunk is None:
+                return
+            yield chunk
+
+    def _is_running(self) -> bool:
+        try:
+            return bool(self.cli.inspect_container(self.container["Id"])["State"]["Running"])
+        except NotFound:
+            return False
 
     def _pull(self) -> None:
         """Pulls the image where the engine does not have these very bytes."""

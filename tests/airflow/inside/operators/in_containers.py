@@ -168,6 +168,21 @@ def test_a_killed_task_ends_its_container_after_that_wrote_its_end(monkeypatch: 
     assert "wrote its end" in lines
 
 
+def test_a_stream_that_the_engine_leaves_open_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlops_config.airflow.operators.docker._LOOK_SECONDS", 0.01)
+    task, over = task_of(deployed()), threading.Event()
+    monkeypatch.setattr(task, "_is_running", lambda: False)
+
+    def stream() -> Iterator[tuple[bytes, None]]:
+        yield b"a line", None
+        over.wait(30)
+
+    try:
+        assert list(task._chunks(stream())) == [(b"a line", None)]
+    finally:
+        over.set()
+
+
 def test_what_an_earlier_try_left_running_ends_first(engine: docker.DockerClient) -> None:
     task = task_of(deployed())
     context = context_of(task, the_pin())
