@@ -53,6 +53,7 @@ def test_our_own_server_takes_over_and_no_request_fails(tmp_path: Path) -> None:
     try:
         url = deployer.deploy(first, quiet).url
         assert url is not None
+        assert _rows_predicted(url) == 0.0, "the smoke test's rows are not traffic"
         answers: Counter[str] = Counter()
         stop = threading.Event()
 
@@ -82,6 +83,16 @@ def test_our_own_server_takes_over_and_no_request_fails(tmp_path: Path) -> None:
         assert fare == pytest.approx(float(package().pipeline.predict(_frame(ROW))[0]))
     finally:
         deployer.delete(ENDPOINT, quiet)
+
+
+def _rows_predicted(url: str) -> float:
+    """As the serving revision's own metrics say."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
+    connection.request("GET", "/metrics")
+    lines = connection.getresponse().read().decode().splitlines()
+    connection.close()
+    [line] = [line for line in lines if "rows_predicted_total{" in line]
+    return float(line.rpartition(" ")[2])
 
 
 def _frame(row: object) -> object:

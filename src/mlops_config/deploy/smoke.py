@@ -12,6 +12,10 @@ Row = Mapping[str, Any]
 Ask = Callable[[Sequence[Row]], list[Any]]
 """Sends rows to the new revision alone and returns its predictions."""
 
+HEADER = "X-Mlops-Smoke-Test"
+"""Carries the token that a server on this machine was started with: its rows are answered as any, and neither
+recorded nor counted. Who asks through the router does not know it."""
+
 _MILLISECONDS = 1000.0
 
 

@@ -219,3 +219,21 @@ def test_a_refused_write_leaves_no_half_file(tmp_path: Path, capture: Callable[.
     one.close()
     assert lost == [1]
     assert [path.name for path in tmp_path.iterdir()] == ["capture"]
+
+
+def test_what_the_deployer_asks_is_answered_and_neither_recorded_nor_counted(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLOPS_LAUNCH", "a token")
+    kept = inference((("data_capture",), {"enabled": True, "destination_uri": "file://./capture/"}))
+    with asked(app(inference=kept, write=disk.write)) as client:
+        before = client.get("/metrics").body
+        reply = client.post("/predict", {"rows": [ROW] * 3}, x_mlops_smoke_test="a token")
+        assert (reply.status, len(reply.json["predictions"])) == (200, 3)
+        assert client.post("/predict", {"rows": []}, x_mlops_smoke_test="a token").status == 422
+        assert client.get("/metrics").body == before
+        guessed = client.post("/predict", {"rows": [ROW]}, x_mlops_smoke_test="another")
+        assert guessed.status == 200
+        assert client.get("/metrics").body != before
+    [name] = disk.files()
+    assert disk.table(name).num_rows == 1, "who does not know the token is recorded as anybody"

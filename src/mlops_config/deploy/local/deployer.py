@@ -22,7 +22,7 @@ from mlops_config.deploy.local.processes import Processes
 from mlops_config.deploy.local.programs import Command, Programs, serving_command
 from mlops_config.deploy.local.state import EndpointFolder, EndpointState, Route, StoredRevision
 from mlops_config.deploy.rollout import ALL, Pace, raise_when_firing, steps
-from mlops_config.deploy.smoke import predictions_of, smoke_test
+from mlops_config.deploy.smoke import HEADER, predictions_of, smoke_test
 from mlops_config.errors import ServiceError, UsageError
 from mlops_config.http import HttpClient
 from mlops_config.retrying import Retries
@@ -258,7 +258,11 @@ class LocalDeployer(Deployer):
 
         def ask(rows: Sequence[Mapping[str, Any]]) -> list[Any]:
             answer = loopback.post(
-                program.port, PREDICT_PATH, {"instances": list(rows)}, seconds=_PREDICT_SECONDS
+                program.port,
+                PREDICT_PATH,
+                {"instances": list(rows)},
+                seconds=_PREDICT_SECONDS,
+                headers={HEADER: program.token},
             )
             if answer is None:
                 raise ValueError("the server did not answer")

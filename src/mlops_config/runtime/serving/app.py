@@ -9,6 +9,7 @@ from typing import Any
 from mlops_config.alerting.labels import identity_labels
 from mlops_config.contract.models.by_kind import InferenceConfig, MonitoringConfig
 from mlops_config.contract.models.tables import TableSchema
+from mlops_config.deploy.local.processes import LAUNCH_VARIABLE
 from mlops_config.errors import IntegrityError
 from mlops_config.runtime.model.package import ModelPackage
 from mlops_config.runtime.serving.asgi import App
@@ -75,6 +76,7 @@ def create_app(
             open_capture=_capture(serving, inference, write),
             predict_route=os.environ.get("AIP_PREDICT_ROUTE") or "/predict",
             health_route=os.environ.get("AIP_HEALTH_ROUTE") or "/readyz",
+            smoke_token=os.environ.get(LAUNCH_VARIABLE),
         )
     except Exception as error:
         raise IntegrityError(
