@@ -1,15 +1,16 @@
 """What is left of the story: the recording in full, the report page, and where to look."""
 
+import json
 import os
 from contextlib import suppress
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
+from tools.loop import page
 from tools.loop.project import ENVIRONMENT, ROOT
 from tools.loop.recording import FILE_NAME
 from tools.loop.scene import Scene
 
-PAGE_NAME = "report.html"
 _JOBS = ("training", "inference", "monitoring", "retraining")
 
 
@@ -54,8 +55,8 @@ def record_requests(scene: Scene) -> None:
 def write(scene: Scene, outcome: str) -> Path:
     """The recording, and the page made of it; the page's path."""
     scene.recording.end(outcome)
-    scene.recording.write(scene.folder)
-    return scene.folder / FILE_NAME
+    written = scene.recording.write(scene.folder)
+    return page.write(json.loads(written.read_text(encoding="utf-8")), scene.folder)
 
 
 def summary(scene: Scene) -> str:
