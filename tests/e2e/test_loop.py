@@ -79,6 +79,8 @@ def test_every_step_went_as_it_should_and_is_shown(told: Told, recording: dict[s
         assert f"✓ {step['key']}" in told.err
         assert step["found"] in told.err
     assert "\x1b" not in told.err
+    assert str(told.folder / "report.html") in told.err
+    assert "<svg" in (told.folder / "report.html").read_text()
 
 
 def test_airflow_trained_and_deployed_the_first_model(recording: dict[str, Any]) -> None:

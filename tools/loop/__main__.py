@@ -72,8 +72,7 @@ def _played(scene: "Scene", *, keep: bool) -> int:
     finally:
         ending.record_requests(scene)
         page = ending.write(scene, outcome)
-        scene.progress.say(f"\n{ending.summary(scene)}")
-        scene.progress.say(f"  {ending.shortened(page)}")
+        scene.progress.say(f"\n{ending.summary(scene)}\n→ {ending.shortened(page)}")
     if keep:
         _keep(scene)
     return 0
