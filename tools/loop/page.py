@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from mlops_config.contract.metrics import METRICS
 from mlops_config.runtime.monitoring import plots
-from mlops_config.runtime.monitoring.page import NOTHING, State, templates
+from mlops_config.runtime.monitoring.page import NOTHING, State, said, templates
 from mlops_config.runtime.monitoring.report import Comparison
 from mlops_config.runtime.monitoring.samples import compared_value, in_thresholds
 from tools.loop.page_charts import HEIGHT, WIDTH, clock, finite
@@ -203,7 +203,7 @@ def entry(recording: Part, found: Part) -> dict[str, Any]:
         "sequence": found.get("sequence"),
         "at": "" if at is None else clock(at),
         "event": str(found.get("event", "")).replace("_", " "),
-        "state": tones.get(outcome, State(outcome, "▲", "bad")),
+        "state": tones.get(outcome, State(said(outcome, 40), "▲", "bad")),
         "release": found.get("release") or "",
         "model": (found.get("model") or {}).get("version") or "",
         "why": "; ".join(reasons),
@@ -238,8 +238,10 @@ def trace(recording: Part) -> dict[str, Any] | None:
 
 
 def web_address(text: object) -> str | None:
-    """The address if a browser may follow it: http or https."""
+    """The address if a browser may follow it: http or https, in letters that addresses are made of."""
     address = str(text or "")
+    if not address.isascii() or not address.isprintable():
+        return None
     try:
         parts = urlsplit(address)
     except ValueError:
@@ -250,9 +252,9 @@ def web_address(text: object) -> str | None:
 def beside(path: object) -> str | None:
     """The link to a file below the page's own folder; ``None`` for any other."""
     name = str(path or "")
-    if not name or name.startswith("/") or ".." in Path(name).parts:
+    if not name.isprintable() or not name or name.startswith("/") or ".." in Path(name).parts:
         return None
-    return "./" + quote(name.encode("utf-8", "replace"))
+    return "./" + quote(name)
 
 
 def _node(node: Part) -> dict[str, Any]:

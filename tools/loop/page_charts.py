@@ -10,6 +10,8 @@ HEIGHT = 100.0
 """A plot's own units; the page stretches it to the room there is."""
 LEAST_BAR = 0.4
 """Percent: what took no time is seen nevertheless."""
+_LEAST_DRAWN = 1e-6
+"""Where a logarithmic axis begins at the latest."""
 _STEPS_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 86400)
 
 
@@ -25,7 +27,7 @@ class Scale:
         """0 at ``low``, 1 at ``high``; what lies beyond is put on the end it lies behind."""
         low, high, at = self.low, self.high, value
         if self.is_log:
-            low, high, at = (math.log10(max(each, 1e-9)) for each in (low, high, at))
+            low, high, at = (math.log10(max(each, _LEAST_DRAWN)) for each in (low, high, at))
         if not high > low:
             return 0.0
         return min(max((at - low) / (high - low), 0.0), 1.0)
@@ -99,14 +101,14 @@ def value_ticks(top: float) -> list[Tick]:
 
 def decade_ticks(axis: Scale) -> list[Tick]:
     """Powers of ten within a logarithmic axis."""
-    low, high = (math.log10(max(each, 1e-9)) for each in (axis.low, axis.high))
+    low, high = (math.log10(max(each, _LEAST_DRAWN)) for each in (axis.low, axis.high))
     powers = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
     return [Tick(axis.percent(10.0**power), f"{10.0**power:g}") for power in powers]
 
 
 def decades(values: Iterable[float]) -> Scale:
     """The logarithmic axis around all positive values, from one 1, 2 or 5 of a power of ten to another."""
-    positive = [each for each in values if each > 0] or [1.0]
+    positive = [max(each, _LEAST_DRAWN) for each in values if each > 0] or [1.0]
     low, high = min(positive), max(positive)
     below, above = (10.0 ** math.floor(math.log10(each)) for each in (low, high))
     first = next(below * each for each in (5, 2, 1) if below * each <= low * (1 + 1e-9))
