@@ -104,8 +104,7 @@ def retrain(scene: Scene) -> None:
             limit=_RETRAIN_SECONDS,
             every=1.0,
         )
-        ended = scene.ledger(Event.RETRAIN_ENDED)[-1]
-        run_id = (ended.dag_run or "").partition("/")[2]
+        run_id = known(promoted.dag_run, "the promotion's DAG run").partition("/")[2]
         run = scene.until(
             "its DAG run to end",
             lambda: _finished(scene, "retraining", run_id),
