@@ -11,7 +11,7 @@ compile() {
         --no-emit-index-url --no-emit-find-links --only-binary :all: --custom-compile-command 'make lock' "$@"
 }
 
-extras=$(sed -n '/^\[project.optional-dependencies\]/,/^\[dependency-groups\]/s/^\([a-z0-9]*\) = .*/--extra=\1/p' pyproject.toml | grep -v -e spark -e airflow)
+extras=$(sed -n '/^\[project.optional-dependencies\]/,/^\[dependency-groups\]/s/^\([a-z0-9-]*\) = .*/--extra=\1/p' pyproject.toml | grep -v -e spark -e airflow)
 # shellcheck disable=SC2086 # one word per extra
 compile "$@" pyproject.toml requirements/run.in $extras --group test --group lint \
     --output-file requirements/test.txt
