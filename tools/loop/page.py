@@ -62,6 +62,7 @@ def page(recording: Mapping[str, Any]) -> bytes:
         story={name: recording.get(name) or default for name, default in _SAID_ONCE.items()},
         state=outcome,
         headline=headline(recording),
+        trouble=next((each.get("found") for each in _unfinished(recording)), None),
         started=_moment(recording.get("started")),
         cards=cards(recording),
         timeline=timeline(recording),
@@ -105,8 +106,7 @@ def headline(recording: Part) -> str:
     if outcome == "succeeded":
         return "The loop closed"
     word = {"failed": "did not close", "interrupted": "was interrupted"}.get(str(outcome), "goes on")
-    unfinished = [each for each in recording.get("steps") or () if each.get("outcome") != "succeeded"]
-    where = f" at “{unfinished[0].get('key', '')}”" if unfinished else ""
+    where = next((f" at “{each.get('key', '')}”" for each in _unfinished(recording)), "")
     return f"The loop {word}{where}"
 
 
@@ -291,6 +291,10 @@ def _drift_state(window: Part) -> State:
     if not found["violated"]:
         return _NO_DRIFT
     return _CONFIRMED if found.get("confirmed") else _SEEN
+
+
+def _unfinished(recording: Part) -> list[Part]:
+    return [each for each in recording.get("steps") or () if each.get("outcome") != "succeeded"]
 
 
 def _failed(found: Part) -> str:
