@@ -178,7 +178,7 @@ def test_a_challenger_that_waited_too_long_is_none_any_more(open_job: Open) -> N
 class _Refusing:
     """A deployer whose new revisions never come up."""
 
-    def deploy(self, *_: object) -> Any:
+    def deploy(self, *_: object, **__: object) -> Any:
         raise DeployFailedError("the server ended with 1 before it was ready")
 
 
