@@ -90,6 +90,10 @@ def test_a_promotion_announces_what_it_did(outcome: dict[str, Any], things: set[
     assert set(announced("training", "promote", outcome)) == things
 
 
+def test_a_champion_under_another_configuration_is_a_deployment_and_no_new_model() -> None:
+    assert set(announced("training", "promote", {"promoted": False, "redeployed": True})) == {"deployment"}
+
+
 @pytest.mark.parametrize("rolled_back", [True, False])
 def test_a_rollback_is_a_deployment(rolled_back: bool) -> None:
     said = announced("retraining", "watch", {"rolled_back": rolled_back, "done": True})
