@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -18,6 +17,8 @@ from tools.loop.page_time import Part, at_of, requests, signal, timeline
 
 PAGE_NAME = "report.html"
 TEMPLATE = "page.html.j2"
+# Read when the loop begins, as this module is: whoever edits the template meanwhile changes the next page.
+_PAGE = templates(Path(__file__).parent).get_template(TEMPLATE)
 
 SUCCEEDED = State("Closed", "✓", "good")
 FAILED = State("Failed", "▲", "bad")
@@ -58,7 +59,7 @@ def write(recording: Mapping[str, Any], folder: Path) -> Path:
 def page(recording: Mapping[str, Any]) -> bytes:
     """The page as UTF-8; what the recording says is text and never markup."""
     outcome = _OUTCOMES.get(str(recording.get("outcome")), RUNNING)
-    html: str = _template().render(
+    html: str = _PAGE.render(
         story={name: recording.get(name) or default for name, default in _SAID_ONCE.items()},
         state=outcome,
         headline=headline(recording),
@@ -88,12 +89,6 @@ def page(recording: Mapping[str, Any]) -> bytes:
         plot_height=HEIGHT,
     )
     return html.encode("utf-8", "replace")
-
-
-@cache
-def _template() -> Any:
-    """The template, compiled once."""
-    return templates(Path(__file__).parent).get_template(TEMPLATE)
 
 
 def headline(recording: Part) -> str:
