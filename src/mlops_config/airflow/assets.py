@@ -36,7 +36,9 @@ NEWS = {
     "drift-report": News(lambda outcome: bool(outcome.get("windows")), _reports),
     "model": News(lambda outcome: bool(outcome.get("challenger") or outcome.get("promoted")), _promotion),
     "deployment": News(
-        lambda outcome: any(outcome.get(name) for name in ("promotion", "promoted", "redeployed", "rolled_back")),
+        lambda outcome: any(
+            outcome.get(name) for name in ("promotion", "promoted", "redeployed", "rolled_back")
+        ),
         _promotion,
     ),
 }
