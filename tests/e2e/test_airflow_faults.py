@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
@@ -34,16 +34,26 @@ def api(airflow_server: Airflow) -> Iterator[AirflowApi]:
         yield api
 
 
-def place_of(environment: str, airflow: Airflow, api: AirflowApi, folder: Path) -> Place:
-    place = Place(airflow, api, folder, PROJECT, environment)
-    place.connect()
-    return place
+@pytest.fixture
+def place_of(airflow_server: Airflow, api: AirflowApi) -> Iterator[Callable[[str, Path], Place]]:
+    """Makes an environment with its Connection; its DAGs are gone after the test, and cost no time."""
+    made: list[Place] = []
+
+    def make(environment: str, folder: Path) -> Place:
+        place = Place(airflow_server, api, folder, PROJECT, environment)
+        place.connect()
+        made.append(place)
+        return place
+
+    yield make
+    for place in made:
+        shutil.rmtree(airflow_server.deployments / PROJECT / MODEL / place.environment, ignore_errors=True)
 
 
 @pytest.fixture
-def place(airflow_server: Airflow, api: AirflowApi, tmp_path: Path) -> Place:
+def place(place_of: Callable[[str, Path], Place], tmp_path: Path) -> Place:
     """An environment of the test's own."""
-    return place_of(f"faults{next(NUMBERS)}", airflow_server, api, tmp_path)
+    return place_of(f"faults{next(NUMBERS)}", tmp_path)
 
 
 def test_a_run_keeps_the_files_it_began_with_when_a_release_is_deployed_meanwhile(place: Place) -> None:
@@ -175,10 +185,10 @@ def test_reports_that_come_twice_or_together_wake_one_retraining_after_the_other
 
 
 def test_a_dev_report_starts_nothing_in_prod(
-    airflow_server: Airflow, api: AirflowApi, tmp_path: Path
+    place_of: Callable[[str, Path], Place], api: AirflowApi, tmp_path: Path
 ) -> None:
-    dev = place_of("walldev", airflow_server, api, tmp_path / "dev")
-    prod = place_of("wallprod", airflow_server, api, tmp_path / "prod")
+    dev = place_of("walldev", tmp_path / "dev")
+    prod = place_of("wallprod", tmp_path / "prod")
     dev.deploy("1.0.0")
     prod.deploy("1.0.0")
     dev.says("monitoring", {"windows": [{"window_id": "w", "report": "file:///r", "confirmed": ["drift"]}]})
@@ -195,9 +205,9 @@ def test_a_dev_report_starts_nothing_in_prod(
 
 
 def test_what_another_environment_reports_in_prods_name_is_refused_before_anything_runs(
-    airflow_server: Airflow, api: AirflowApi, tmp_path: Path
+    place_of: Callable[[str, Path], Place], api: AirflowApi, tmp_path: Path
 ) -> None:
-    prod = place_of("wallforged", airflow_server, api, tmp_path)
+    prod = place_of("wallforged", tmp_path)
     prod.deploy("1.0.0")
     api.report_asset_event(asset_uri("wallforged", PROJECT, MODEL, "drift-report"), {"environment": "dev"})
     (run,) = eventually(lambda: api.runs(prod.dag_id("retraining")), lambda: api.asset_events())
@@ -312,10 +322,10 @@ def kill_all(processes: Iterable[int]) -> None:
 
 @pytest.fixture
 def reality(
-    airflow_server: Airflow, api: AirflowApi, tmp_path: Path, mlflow_tables: Path
+    place_of: Callable[[str, Path], Place], api: AirflowApi, tmp_path: Path, mlflow_tables: Path
 ) -> Iterator[Reality]:
     """In dev: the example's files name its places, and no other environment may use those."""
-    place = place_of("dev", airflow_server, api, tmp_path)
+    place = place_of("dev", tmp_path)
     yield Reality(place, mlflow_tables)
     for job in ("training", "retraining"):
         for run in api.runs(place.dag_id(job)):
