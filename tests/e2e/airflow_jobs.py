@@ -29,7 +29,10 @@ LIMIT_SECONDS = 180.0
 MODEL = "trip-fare"
 INTERPRETER = """#!/bin/sh
 case "$*" in
-  *"-m mlops_config verify"*) exec {python} "$@" ;;
+  *"-m mlops_config verify"*)
+    echo $$ >> {folder}/verifying
+    while [ -e {folder}/hold-verify ]; do sleep 0.1; done
+    exec {python} "$@" ;;
 esac
 name=$(echo "$*" | sed -e 's/^-m mlops_config //' -e 's/_main.py.*//' -e 's/ .*//')
 echo "$name $MLOPS_CONFIG_DIGEST $MLOPS_DAG_RUN $$" >> {folder}/calls
@@ -143,6 +146,16 @@ class Place:
     def says(self, name: str, outcome: Mapping[str, Any]) -> None:
         """What jobs of that name print from now on."""
         (self.folder / f"says-{name}").write_text(json.dumps(outcome) + "\n")
+
+    def verifying(self, times: int = 1) -> int:
+        """The process of a run's first task, once it began for the so-manieth time."""
+        file = self.folder / "verifying"
+
+        def pids() -> list[int] | None:
+            found = [int(line) for line in file.read_text().split()] if file.exists() else []
+            return found if len(found) >= times else None
+
+        return eventually(pids)[times - 1]
 
     @property
     def calls(self) -> list[Call]:

@@ -160,6 +160,23 @@ def test_each_task_whose_process_is_killed_is_tried_again(place: Place, victim: 
     assert place.task("training", victim, "train").try_number == 2
 
 
+@pytest.mark.parametrize("job", ["monitoring", "retraining"])
+def test_each_task_of_the_feedback_that_is_killed_is_tried_again(place: Place, job: str) -> None:
+    place.deploy("1.0.0")
+    run = f"{place.dag_id(job)}/killed"
+    place.hold("verify")
+    place.hold(job)
+    place.api.trigger(place.dag_id(job), "killed")
+    kill(place.verifying())
+    place.verifying(times=2)
+    place.release("verify")
+    kill(place.begun(job, run).pid)
+    place.begun(job, run, times=2)
+    place.release(job)
+    place.succeeded(job, "killed")
+    assert [call.job for call in place.ends] == [job]
+
+
 def test_reports_that_come_twice_or_together_wake_one_retraining_after_the_other(place: Place) -> None:
     """Events only wake it: what it decides, it decides by the reports themselves."""
     place.deploy("1.0.0")

@@ -89,15 +89,16 @@ def test_too_few_new_rows_hold_even_who_asks(open_job: Open) -> None:
 
 
 @pytest.mark.usefixtures("newer_rows")
+@pytest.mark.parametrize("how", [KeyboardInterrupt, BrokenPipeError])
 def test_a_stopped_retraining_leaves_nothing_and_the_next_one_goes_on(
-    open_job: Open, champion: int, monkeypatch: pytest.MonkeyPatch
+    open_job: Open, champion: int, monkeypatch: pytest.MonkeyPatch, how: type[BaseException]
 ) -> None:
     def stopped(*_: object) -> Any:
-        raise KeyboardInterrupt
+        raise how
 
     with monkeypatch.context() as patch:
         patch.setattr(running, "contest", stopped)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(how):
             run(open_job(), requested="the city grew")
     assert [each.version for each in open_job().registry.versions(NAME)] == [champion]
     assert open_job().ledger.entries()[-1].reasons[0].code == "interrupted"

@@ -233,7 +233,8 @@ def _plain(reasons: Sequence[Reason]) -> list[dict[str, str]]:
 
 
 def _why(error: BaseException) -> Reason:
-    if isinstance(error, KeyboardInterrupt):
+    # Who started us and read what we say is gone: Airflow's scheduler was killed, or a terminal closed.
+    if isinstance(error, (KeyboardInterrupt, BrokenPipeError)):
         return Reason(code=INTERRUPTED, text="stopped from outside")
     return Reason(code="failed", text=str(error) or type(error).__name__)
 
