@@ -26,6 +26,7 @@ from mlops_config.orchestration.describing import deployment_of
 from mlops_config.orchestration.folder import open_folder
 
 LIMIT_SECONDS = 180.0
+FAR = datetime.now(UTC) + timedelta(hours=12)
 MODEL = "trip-fare"
 INTERPRETER = """#!/bin/sh
 case "$*" in
@@ -211,11 +212,15 @@ def edits_of(more: Mapping[Kind, Edit]) -> dict[Kind, Edit]:
     """
 
     def edited(kind: Kind, text: str) -> str:
-        far = datetime.now(UTC) + timedelta(hours=12)
-        text = re.sub(r'cron: "[^"]*"', f'cron: "{far.minute} {far.hour} * * *"', text)
+        text = not_due(text)
         return SOON(more[kind](text) if kind in more else text)
 
     return {kind: partial(edited, kind) for kind in Kind}
+
+
+def not_due(text: str) -> str:
+    """A file whose schedule is half a day away from this process' beginning."""
+    return re.sub(r'cron: "[^"]*"', f'cron: "{FAR.minute} {FAR.hour} * * *"', text)
 
 
 def _calls(path: Path) -> list[Call]:

@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.e2e.airflow_jobs import not_due
 from tests.orchestration.releases import Edit, release, replacing
 from tools.loop.servers_airflow import Airflow
 
@@ -37,6 +39,11 @@ name=$(echo "$*" | sed -e 's/^-m mlops_config //' -e 's/_main.py.*//' -e 's/ .*/
 if [ -e {folder}/no-$name ]; then echo "error: the table has no rows" >&2; exit 1; fi
 echo '{{"model": "trip-fare-deploys", "version": 1, "promoted": true, "windows": []}}'
 """
+
+
+def _edited(edit: Edit | None, text: str) -> str:
+    """The file, with no schedule that Airflow would run as soon as the DAG is unpaused."""
+    return not_due(edit(text) if edit else text)
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,9 @@ class Story:
 
     def publish(self, name: str, edits: Mapping[Kind, Edit] | None = None) -> ReleaseRecord:
         """A release in force."""
-        made = release(name, edits, environment=ENVIRONMENT, project=PROJECT)
+        given = edits or {}
+        later = {kind: partial(_edited, given.get(kind)) for kind in Kind}
+        made = release(name, later, environment=ENVIRONMENT, project=PROJECT)
         made.publish(self.store)
         return made.record
 

@@ -188,6 +188,8 @@ def main(paths: Sequence[str]) -> int:
     """Prints a line of JSON for each file, the first for an empty DAG."""
     output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a DAG file prints is none of the answer
+    # Python's own cache of what it compiled is nothing that a DAG file does.
+    sys.dont_write_bytecode = True
     files = [Path(path) for path in paths]
     with tempfile.TemporaryDirectory() as scratch:
         empty = Path(scratch) / "empty.py"
