@@ -62,7 +62,7 @@ def test_a_line_stays_one_line_whatever_it_holds(capsys: pytest.CaptureFixture[s
 
 def test_a_later_outcome_replaces_the_earlier(outcome_file: Path) -> None:
     for version in (3, 4):
-        tell("text", lambda version=version: Outcome({"version": version}))  # type: ignore[misc]
+        tell("text", lambda version=version: Outcome({"version": version}))  # type: ignore[misc]  # mypy infers no type here
     assert json.loads(outcome_file.read_text()) == {"version": 4}
 
 

@@ -5,7 +5,6 @@ own: the command runs in this one, where MLflow is loaded once.
 """
 
 import json
-import signal
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,13 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.conftest import NO_ENGINE
-from tests.e2e.test_runtime_story import ENDPOINT, MODEL, TRIP, Client, Project, Said, asking
+from tests.e2e.test_runtime_story import (
+    MODEL,
+    TRIP,
+    Client,
+    Project,
+    Said,
+    asking,
+    left_without_endpoint,
+)
 from tests.repositories import Repository
 from tests.services.processes import free_port
 
 from mlops_config.bundle.bundle import sha256_of
-from mlops_config.deploy.local.deployer import LocalDeployer
 from mlops_config.release.change_words import MINUS
 from mlops_config.runtime.rollback import running
 
@@ -41,15 +46,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     (project.folder / ".gitignore").write_text("build/\ndata/\n")
     repository.commit("Make it small")
     project.trips("trips.csv")
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in NO_ENGINE.items():
-            patch.setenv(name, value)
-        try:
-            yield project
-        finally:
-            signal.signal(signal.SIGTERM, before)
-            LocalDeployer(project.folder).delete(ENDPOINT, print)
+    with left_without_endpoint(project):
+        yield project
 
 
 def release(project: Project, version: str) -> None:

@@ -117,6 +117,20 @@ def between(start: datetime, end: datetime) -> str:
     return f"{start.isoformat()}/{end.isoformat()}"
 
 
+@contextmanager
+def left_without_endpoint(project: Project) -> Iterator[None]:
+    """The block runs the command without an engine; the project's endpoint is gone after it."""
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in NO_ENGINE.items():
+            patch.setenv(name, value)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
+            LocalDeployer(project.folder).delete(ENDPOINT, print)
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A fresh checkout; its endpoint is removed in the end, whatever happened."""
@@ -131,15 +145,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     (project.folder / ".gitignore").write_text("build/\ndata/\n")
     repository.commit("Score the trips of the day")
     project.trips("trips.csv")
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in NO_ENGINE.items():
-            patch.setenv(name, value)
-        try:
-            yield project
-        finally:
-            signal.signal(signal.SIGTERM, before)
-            LocalDeployer(project.folder).delete(ENDPOINT, print)
+    with left_without_endpoint(project):
+        yield project
     with pytest.raises(ConnectionRefusedError):
         project.ask("GET", "/healthz")
 

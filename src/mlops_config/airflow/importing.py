@@ -83,8 +83,7 @@ class Ear:
         name = os.path.realpath(os.fsdecode(path))
         writes = bool(isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
         if writes or (isinstance(mode, str) and set(mode) & set("wax+")):
-            # Python keeps what it compiled beside the source.
-            return None if name == "/dev/null" or "__pycache__" in name else f"writes {name}"
+            return None if name == "/dev/null" else f"writes {name}"
         return None if name.startswith(self._allowed) else f"reads {name}"
 
 

@@ -116,7 +116,7 @@ def _read(origin: str, extra: Any, environment: str, name: str) -> Surroundings:
             raise ValueError("it is no JSON object")  # noqa: TRY301, TRY004 worded with the rest
         if unknown := sorted(set(document) - set(Surroundings._fields)):
             known = ", ".join(Surroundings._fields)
-            raise ValueError(f"it has {', '.join(unknown)}; known are {known}")  # noqa: TRY301
+            raise ValueError(f"it has {', '.join(unknown)}; known are {known}")  # noqa: TRY301 worded with the rest
         found = Surroundings(**document)
         variables = {key: _text(key, value) for key, value in found.variables.items()}
     except (ValueError, TypeError, AttributeError) as error:

@@ -1,6 +1,8 @@
-"""Arguments that several verbs share, and what they mean."""
+"""What several verbs share: arguments, what they mean, and what is said where packages are missing."""
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,11 +31,39 @@ def add_tree_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_identity_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which project and model, and the checkout whose files say so by default."""
+    parser.add_argument("--project", metavar="NAME", help="default: as the configuration files here say")
+    parser.add_argument("--model", metavar="NAME", help="model name (default: as the files here say)")
+    parser.add_argument(
+        "-C", "--root", type=Path, default=Path(), metavar="DIR", help="repository root (default: here)"
+    )
+    parser.add_argument("--settings", type=Path, metavar="FILE", help="default: mlops-config.yaml")
+
+
 def add_environment_argument(parser: argparse.ArgumentParser, *, required: bool) -> None:
     """The environment to act on."""
     parser.add_argument(
         "-e", "--environment", required=required, metavar="NAME", help="such as dev, staging or prod"
     )
+
+
+@contextmanager
+def with_jobs(name: str) -> Iterator[None]:
+    """The block imports what jobs need, for the work called ``name``.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("mlops_config"):
+            raise
+        raise UsageError(
+            f"{name} needs {error.name}, and it is not installed",
+            hint="run: pip install 'mlops-config-action[jobs]'",
+        ) from error
 
 
 def tree_of(arguments: argparse.Namespace) -> "tuple[Path, Settings]":

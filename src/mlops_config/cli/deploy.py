@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_config.cli.arguments import add_environment_argument
+from mlops_config.cli.arguments import add_environment_argument, add_identity_arguments
 from mlops_config.errors import FindingsError, UsageError
 
 if TYPE_CHECKING:
@@ -74,12 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="URI",
         help="store with the release (default: MLOPS_STORE, the settings' first, or .mlops-config/store)",
     )
-    parser.add_argument("--project", metavar="NAME", help="default: as the configuration files here say")
-    parser.add_argument("--model", metavar="NAME", help="model name (default: as the files here say)")
-    parser.add_argument(
-        "-C", "--root", type=Path, default=Path(), metavar="DIR", help="repository root (default: here)"
-    )
-    parser.add_argument("--settings", type=Path, metavar="FILE", help="default: mlops-config.yaml")
+    add_identity_arguments(parser)
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="where record and notes go (default: .mlops-config)"
     )

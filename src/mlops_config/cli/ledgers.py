@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops_config.cli.arguments import add_identity_arguments
 from mlops_config.errors import UsageError
 from mlops_config.ledger.places import ledger_store
 
@@ -27,12 +28,7 @@ def add_ledger_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="URI",
         help="store with the ledger (default: MLOPS_STORE, the settings' first, or .mlops-config/store)",
     )
-    parser.add_argument("--project", metavar="NAME", help="default: as the configuration files here say")
-    parser.add_argument("--model", metavar="NAME", help="model name (default: as the files here say)")
-    parser.add_argument(
-        "-C", "--root", type=Path, default=Path(), metavar="DIR", help="repository root (default: here)"
-    )
-    parser.add_argument("--settings", type=Path, metavar="FILE", help="default: mlops-config.yaml")
+    add_identity_arguments(parser)
 
 
 def ledgers_of(arguments: argparse.Namespace) -> "tuple[Store, tuple[LedgerName, ...]]":

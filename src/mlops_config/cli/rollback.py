@@ -1,12 +1,10 @@
 """``mlops-config rollback``: configuration, image and model go back together to what served before."""
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
 
+from mlops_config.cli.arguments import with_jobs
 from mlops_config.cli.outcomes import Outcome, tell
 from mlops_config.cli.run import add_job_arguments
-from mlops_config.errors import UsageError
 
 NAME = "rollback"
 SUMMARY = "go back to what served before: configuration, image and model as one"
@@ -64,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Goes back, or says what that would mean."""
 
     def work() -> Outcome:
-        with _with_jobs():
+        with with_jobs("rollback"):
             from mlops_config.console import TerminalConsole
             from mlops_config.runtime.opening import Request
             from mlops_config.runtime.rollback.job import dags_folder_of
@@ -90,17 +88,3 @@ def run(arguments: argparse.Namespace) -> int:
             return roll_back(found, asked, dry_run=arguments.dry_run, if_needed=arguments.if_needed)
 
     return tell(arguments.format, work)
-
-
-@contextmanager
-def _with_jobs() -> Iterator[None]:
-    """Raises UsageError where the packages that jobs need are not installed."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("mlops_config"):
-            raise
-        raise UsageError(
-            f"rollback needs {error.name}, and it is not installed",
-            hint="run: pip install 'mlops-config-action[jobs]'",
-        ) from error

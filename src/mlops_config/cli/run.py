@@ -8,8 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mlops_config.cli.arguments import with_jobs
 from mlops_config.cli.outcomes import Outcome, add_format, tell
-from mlops_config.errors import UsageError
 
 if TYPE_CHECKING:
     from mlops_config.runtime.context import JobContext
@@ -187,7 +187,7 @@ def job_context(name: str, arguments: argparse.Namespace) -> "Iterator[JobContex
     from mlops_config.cli.release import explained
     from mlops_config.console import TerminalConsole
 
-    try:
+    with with_jobs(name):
         from mlops_config.runtime.opening import Request
         from mlops_config.runtime.watching import watched
 
@@ -200,13 +200,6 @@ def job_context(name: str, arguments: argparse.Namespace) -> "Iterator[JobContex
         )
         with explained(), watched(name, request, TerminalConsole()) as context:
             yield context
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("mlops_config"):
-            raise
-        raise UsageError(
-            f"{name} needs {error.name}, and it is not installed",
-            hint="run: pip install 'mlops-config-action[jobs]'",
-        ) from error
 
 
 def _window(text: str) -> tuple[datetime, datetime]:

@@ -48,7 +48,7 @@ class TokenLogin:
     def __init__(self, token: str) -> None:
         self._token = token
 
-    def headers(self, http: HttpClient, method: str, url: str) -> dict[str, str]:  # noqa: ARG002
+    def headers(self, http: HttpClient, method: str, url: str) -> dict[str, str]:  # noqa: ARG002 each login takes what it needs
         """The token."""
         return _bearer(self._token)
 
@@ -70,7 +70,7 @@ class FetchedLogin:
         self._token: str | None = None
         self.hint = f"are {USER_VARIABLE} and {PASSWORD_VARIABLE} right?" if user else _GIVE_LOGIN
 
-    def headers(self, http: HttpClient, method: str, url: str) -> dict[str, str]:  # noqa: ARG002
+    def headers(self, http: HttpClient, method: str, url: str) -> dict[str, str]:  # noqa: ARG002 each login takes what it needs
         """A token, fetched once."""
         if self._token is None:
             self._token = self._fetched(http)
@@ -114,7 +114,7 @@ class GoogleLogin:
         self.hint = f"may this account use the environment (composer.environments.get)? Or {NEW_CREDENTIALS}"
         self._authorize = log_in(_GOOGLE_SCOPE, "Cloud Composer", extra="gcp").authorize
 
-    def headers(self, http: HttpClient, method: str, url: str) -> dict[str, str]:  # noqa: ARG002
+    def headers(self, http: HttpClient, method: str, url: str) -> dict[str, str]:  # noqa: ARG002 each login takes what it needs
         """A token; Google's library renews it in time."""
         return self._authorize(method, url)
 
@@ -152,7 +152,7 @@ class MwaaLogin:
             self._host, self._web_token = answer["WebServerHostname"], answer["WebToken"]
         return f"https://{self._host}"
 
-    def headers(self, http: HttpClient, method: str, url: str) -> dict[str, str]:  # noqa: ARG002
+    def headers(self, http: HttpClient, method: str, url: str) -> dict[str, str]:  # noqa: ARG002 each login takes what it needs
         """A token of Airflow's, by its cookie."""
         if self._token is None:
             address = self.address()

@@ -173,7 +173,7 @@ def manifest(task: KubernetesJob, context: Any) -> dict[str, Any]:
     from kubernetes.client import ApiClient
 
     document: dict[str, Any] = ApiClient().sanitize_for_serialization(pod)
-    return json.loads(json.dumps(document))  # type: ignore[no-any-return]
+    return json.loads(json.dumps(document))  # type: ignore[no-any-return]  # JSON has no types
 
 
 def _restricted(**more: Any) -> k8s.V1SecurityContext:

@@ -130,7 +130,7 @@ class JobTask:
     def partial(cls, *, deployment: Deployment, job: str, **options: Any) -> Any:
         """As Airflow's; retries, pool and the like are the job's here too."""
         given = {**task_options(deployment, job), **options}
-        return super().partial(deployment=deployment, job=job, **given)  # type: ignore[misc]
+        return super().partial(deployment=deployment, job=job, **given)  # type: ignore[misc]  # Airflow's, which this is mixed into
 
     @property
     def config_name(self) -> str:

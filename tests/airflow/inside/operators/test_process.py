@@ -110,7 +110,7 @@ def test_a_job_out_of_time_ends_after_its_task_has(tmp_path: Path) -> None:
     def refuse(*_line: object) -> None:
         raise OutOfTimeError
 
-    log.info = refuse  # type: ignore[method-assign]
+    log.info = refuse  # type: ignore[method-assign]  # of this logger alone
     with pytest.raises(OutOfTimeError):
         process.run([sys.executable, "-c", NEATLY], os.environ, str(tmp_path))
     del log.info
