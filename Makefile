@@ -24,22 +24,23 @@ setup-test: ## Add what the tests, linters and generators need
 	@tools/setup.sh test
 
 setup-airflow: setup-test ## Make an environment for each Airflow the DAGs are for: .cache/airflow/3.3 and 3.1
-	@$(BIN)/python tools/airflow_environment.py
+	@$(BIN)/python tools/environments.py airflow-3.3 airflow-3.1
 
 run: setup ## Release configs/prod into the local store .mlops-config/store (ENVIRONMENT=dev for another)
 	@$(BIN)/mlops-config release --environment '$(ENVIRONMENT)'
 
 loop: ## See the loop close on this machine: drift, retraining, redeployment, rollback (ARGS=--keep: leave it running)
 	@tools/setup.sh loop
-	@$(BIN)/python tools/airflow_environment.py 3.3
+	@$(BIN)/python tools/environments.py airflow-3.3
 	@$(BIN)/python tools/services.py need prometheus promtool
 	@$(BIN)/python -m tools.loop $(ARGS)
 
 # A service that does not come up stops nothing here: the tests that need it fail or are skipped, and say why.
 # Nor does a linter: everything runs, then any failure fails the whole.
 test: setup-test ## Everything: linters, types, all tests (as root on Debian: installs what is missing)
-	@$(BIN)/python tools/airflow_environment.py || true
+	@$(BIN)/python tools/environments.py || true
 	@$(BIN)/python tools/services.py up || true
+	@$(BIN)/python tools/terraform.py || true
 	@$(MAKE) check; checked=$$?; \
 	$(PYTEST) $(COVERAGE) --durations=10 $(PYTEST_ARGS); tested=$$?; \
 	[ $$checked -eq 0 ] || echo 'test: linters or types failed, see the top' >&2; \

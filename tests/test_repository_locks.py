@@ -11,7 +11,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "requirements"
-SETS = ["core", "build", "s3", "gcs", "run", "jobs", "loop", "spark", "test", "airflow-3.3", "airflow-3.1"]
+SETS = [
+    *("core", "build", "s3", "gcs", "run", "jobs", "loop", "uv", "spark", "test"),
+    *("airflow-3.3", "airflow-3.1", "provider", "checkov"),
+]
 HOLDS = {
     "build": ["core"],
     "s3": ["build"],
@@ -19,11 +22,11 @@ HOLDS = {
     "run": ["s3", "gcs"],
     "jobs": ["s3", "gcs"],
     "loop": ["run", "jobs"],
-    "test": ["loop"],
+    "test": ["loop", "uv"],
 }
 """What each set holds of the others; spark is built from source, by what the test set installs.
 
-Airflow's sets stand alone: its packages and the jobs' do not resolve together.
+The sets after ``test`` stand alone: their packages and the jobs' do not resolve together.
 """
 
 
@@ -61,7 +64,7 @@ def test_what_the_project_declares_is_what_the_sets_lock() -> None:
     declared = {canonical(requirement) for requirement in project["project"]["dependencies"]}
     assert declared <= locked("build").keys()
     for extra, requirements in project["project"]["optional-dependencies"].items():
-        names = {"s3": "run", "gcs": "run", "spark": "spark"}
+        names = {"s3": "run", "gcs": "run", "terraform": "run", "spark": "spark"}
         name = "airflow-3.3" if extra.startswith("airflow") else names.get(extra, "jobs")
         assert {canonical(requirement) for requirement in requirements} <= locked(name).keys(), extra
     for group in ("test", "lint"):
@@ -118,6 +121,6 @@ def test_the_package_imports_only_what_it_declares() -> None:
         assert used <= declared, path
 
 
-@pytest.mark.parametrize("script", ["action/bootstrap.py", "tools/services.py"])
+@pytest.mark.parametrize("script", ["action/bootstrap.py", "tools/services.py", "tools/terraform.py"])
 def test_what_runs_before_anything_is_installed_needs_the_standard_library_alone(script: str) -> None:
     assert imported(ROOT / script, at_start=True) == set()

@@ -15,7 +15,7 @@ extras=$(sed -n '/^\[project.optional-dependencies\]/,/^\[dependency-groups\]/s/
 # shellcheck disable=SC2086 # one word per extra
 compile "$@" pyproject.toml requirements/run.in $extras --group test --group lint \
     --output-file requirements/test.txt
-for name in core build s3 gcs run jobs loop; do
+for name in core build s3 gcs run jobs loop uv; do
     # The resolution above is the constraint, so every set has the same versions.
     compile "requirements/$name.in" --constraints requirements/test.txt --output-file "requirements/$name.txt" \
         --no-annotate --upgrade
@@ -25,5 +25,7 @@ for version in 3.3 3.1; do
     compile "$@" pyproject.toml "requirements/airflow-$version.in" --no-annotate \
         --output-file "requirements/airflow-$version.txt"
 done
-compile "$@" requirements/bench.in --no-annotate --output-file requirements/bench.txt
+for name in provider checkov bench; do
+    compile "$@" "requirements/$name.in" --no-annotate --output-file "requirements/$name.txt"
+done
 echo 'lock: requirements/*.txt written'

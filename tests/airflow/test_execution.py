@@ -12,7 +12,8 @@ from typing import Any
 
 import docker
 import pytest
-from tools.airflow_environment import VERSIONS, python_of
+from tools.environments import AIRFLOW_VERSIONS
+from tools.environments import airflow as airflow_environment
 
 from tests.services import unavailable
 from tests.services.engine import PREFIX, busybox_tar, remove_images
@@ -72,7 +73,7 @@ def image(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory)
 
 def inside(version: str, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """Runs Airflow's Python."""
-    python = python_of(version)
+    python = airflow_environment(version).python
     if not python.exists():
         unavailable(f"no Airflow {version} (make setup-airflow)")
     return subprocess.run(
@@ -86,7 +87,7 @@ def inside(version: str, *arguments: str, **environment: str) -> "subprocess.Com
     )
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", AIRFLOW_VERSIONS)
 def test_jobs_run_in_containers(version: str, image: str) -> None:
     config = str(OPERATORS.parent / "pytest.ini")
     file = str(OPERATORS / "in_containers.py")
@@ -94,7 +95,7 @@ def test_jobs_run_in_containers(version: str, image: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.fixture(scope="module", params=VERSIONS)
+@pytest.fixture(scope="module", params=AIRFLOW_VERSIONS)
 def pods(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Pods as the operators describe them, by name."""
     done = inside(request.param, "-W", "ignore", "-m", "tests.airflow.inside.operators.pods")
@@ -167,7 +168,7 @@ def test_every_container_of_a_pod_keeps_to_the_restricted_standard(pods: dict[st
             }
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", AIRFLOW_VERSIONS)
 def test_the_triggerer_asks_sagemaker_with_the_environments_own_credentials(
     version: str, sagemaker_server: str
 ) -> None:

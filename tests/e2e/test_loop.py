@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from tests.services import unavailable
-from tools.airflow_environment import python_of
+from tools.environments import airflow
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = ["data", "release", "servers", "deploy", "traffic", "quiet", "shift", "alert", "retrain"]
@@ -47,7 +47,7 @@ def command(folder: Path) -> list[str]:
 @pytest.fixture(scope="module", autouse=True)
 def needed() -> None:
     """Ends a test where the story cannot be told."""
-    if not python_of("3.3").exists():
+    if not airflow("3.3").python.exists():
         unavailable("no Airflow 3.3 (make setup-airflow)")
     if shutil.which("prometheus") is None:
         unavailable("no prometheus on PATH (Debian: apt-get install prometheus)")

@@ -9,7 +9,8 @@ import yaml
 from openapi_core import Config, OpenAPI
 from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
 from tests.services.airflow import running_airflow
-from tools.airflow_environment import VERSIONS, python_of
+from tools.environments import AIRFLOW_VERSIONS
+from tools.environments import airflow as airflow_environment
 from tools.loop.servers_airflow import Airflow
 
 from mlops_config.errors import ServiceError, UsageError
@@ -55,7 +56,7 @@ class HeldAgainstItsDescription(HttpClient):
 
 def description_of(version: str, address: str) -> OpenAPI:
     (path,) = (
-        python_of(version)
+        airflow_environment(version).python
         .parents[1]
         .glob("lib/python*/site-packages/airflow/api_fastapi/core_api/openapi/v2-rest-api-generated.yaml")
     )
@@ -68,7 +69,7 @@ def description_of(version: str, address: str) -> OpenAPI:
     return OpenAPI.from_dict(document, config=Config(spec_validator_cls=None))
 
 
-@pytest.fixture(scope="module", params=VERSIONS)
+@pytest.fixture(scope="module", params=AIRFLOW_VERSIONS)
 def airflow(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
     """An API server that wants a login, with the two DAGs parsed; no scheduler, so runs stay queued."""
     folder = tmp_path_factory.mktemp("airflow")

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tools.airflow_environment import python_of
+from tools.environments import airflow as airflow_environment
 from tools.loop.servers import Servers
 from tools.loop.servers_airflow import PARTS, Airflow
 
@@ -26,7 +26,7 @@ def running_airflow(
     Without a DAG processor among its ``parts`` they are parsed once. ``users`` are names with passwords;
     without any, everybody is an admin and needs no login.
     """
-    if not python_of(version).exists():
+    if not airflow_environment(version).python.exists():
         unavailable(f"no Airflow {version} (make setup-airflow)")
     with Servers(folder / "logs") as servers:
         airflow = Airflow(servers, folder / "airflow", version=version, users=users)

@@ -98,10 +98,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _missing() -> list[str]:
     """A sentence for each thing the story cannot do without."""
-    from tools.airflow_environment import python_of
+    from tools.environments import airflow
 
     sentences = []
-    if not python_of("3.3").exists():
+    if not airflow("3.3").python.exists():
         sentences.append("there is no Airflow 3.3 in .cache/airflow: run `make loop`")
     if shutil.which("prometheus") is None:
         sentences.append(

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from tools.airflow_environment import ENVIRONMENTS, ROOT, lock_of, python_of
+from tools.environments import AIRFLOW, ROOT, airflow
 from tools.loop.servers import Server, ServerError, Servers, answers, free_port
 
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -55,7 +55,7 @@ class Airflow:
         ``settings`` are further variables, such as ``AIRFLOW__CORE__PARALLELISM``.
         """
         self._servers = servers
-        self._python = python_of(version)
+        self._python = airflow(version).python
         self.version = version
         """``3.3``: with the environment's name, not the patch."""
         self.folder = folder
@@ -212,9 +212,9 @@ class Airflow:
 
 def _tables(servers: Servers, version: str) -> Path:
     """A database with Airflow's tables and nothing in them: making them takes seconds, a copy does not."""
-    lock = hashlib.sha256(lock_of(version).read_bytes()).hexdigest()
-    made = ENVIRONMENTS / f"tables-{version}-{lock[:12]}.db"
-    with (ENVIRONMENTS / "tables.lock").open("w") as held:
+    lock = hashlib.sha256(airflow(version).lock.read_bytes()).hexdigest()
+    made = AIRFLOW / f"tables-{version}-{lock[:12]}.db"
+    with (AIRFLOW / "tables.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         if not made.exists():
             _make_tables(servers, version, made)
@@ -228,7 +228,7 @@ def _make_tables(servers: Servers, version: str, made: Path) -> None:
         (home / "airflow.cfg").touch()
         server = servers.start(
             "airflow-tables",
-            [python_of(version), "-m", "airflow", "db", "migrate"],
+            [airflow(version).python, "-m", "airflow", "db", "migrate"],
             variables={"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"},
             without=_FOREIGN,
         )
