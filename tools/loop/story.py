@@ -75,7 +75,7 @@ def opened(options: Options) -> Iterator[Scene]:
     recording = Recording(run, options.short)
     progress = Progress(recording)
     progress.say(
-        f"The loop on this machine; a day is half a minute here. Everything lies in {shortened(folder)}"
+        f"The loop on this machine; a day takes seconds here. Everything lies in {shortened(folder)}"
     )
     with ExitStack() as stack:
         servers = Servers(folder / "logs", common_variables())
