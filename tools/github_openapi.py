@@ -15,7 +15,9 @@ TARGET = Path(__file__).parents[1] / "tests" / "services" / "github_openapi.json
 
 OPERATIONS = {
     "/repos/{owner}/{repo}/git/ref/{ref}": ("get",),
+    "/repos/{owner}/{repo}/issues": ("get", "post"),
     "/repos/{owner}/{repo}/issues/comments/{comment_id}": ("get", "patch", "delete"),
+    "/repos/{owner}/{repo}/issues/{issue_number}": ("get", "patch"),
     "/repos/{owner}/{repo}/issues/{issue_number}/comments": ("get", "post"),
     "/repos/{owner}/{repo}/releases": ("get", "post"),
     "/repos/{owner}/{repo}/releases/tags/{tag}": ("get",),

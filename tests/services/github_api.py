@@ -1,4 +1,4 @@
-"""A stand-in for GitHub's REST API on loopback: comments and releases of one repository.
+"""A stand-in for GitHub's REST API on loopback: issues, comments and releases of one repository.
 
 It holds every request and each of its own answers against GitHub's published OpenAPI description
 (``github_openapi.json``). What does not fit is answered as GitHub would and kept in ``state.violations``,
@@ -11,7 +11,8 @@ As a process of its own, such as beside ``act``; it prints its address and ends 
 
     python -m tests.services.github_api --port 8790 --state state.json --pull-request 7 --tag release/v1.2.0
 
-``state.json`` holds comments, releases, requests and violations after every request; it is read at the start.
+``state.json`` holds issues, comments, releases, requests and violations after every request; it is read at
+the start.
 """
 
 import argparse

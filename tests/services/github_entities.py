@@ -1,4 +1,4 @@
-"""The documents GitHub sends for a user, a comment and a release, with every property it always sends."""
+"""The documents GitHub sends for users, issues, comments and releases, with every property always sent."""
 
 from typing import Any
 from urllib.parse import quote
@@ -39,6 +39,44 @@ def user_document(login: str, kind: str, api_url: str, *, private: bool = False)
             | dict.fromkeys(counts, 0)
             | {"created_at": MOMENT, "updated_at": MOMENT, "user_view_type": "public"}
         )
+    return document
+
+
+def issue_document(issue: dict[str, Any], moment: str, api_url: str, repository_url: str) -> dict[str, Any]:
+    """An issue, or (``is_pull``) a pull request as the list of issues shows it."""
+    number, is_pull = issue["number"], issue.get("is_pull", False)
+    url = f"{repository_url}/issues/{number}"
+    closed = issue.get("state") == "closed"
+    document: dict[str, Any] = {
+        "id": 9_000 + number,
+        "node_id": f"I_{number}",
+        "number": number,
+        "title": issue.get("title", f"Pull request {number}"),
+        "body": issue.get("body"),
+        "state": issue.get("state", "open"),
+        "user": user_document(issue.get("login", "somebody"), issue.get("type", "User"), api_url),
+        "labels": [],
+        "assignee": None,
+        "milestone": None,
+        "locked": False,
+        "comments": 0,
+        "author_association": "CONTRIBUTOR",
+        "created_at": moment,
+        "updated_at": moment,
+        "closed_at": moment if closed else None,
+        "url": url,
+        "html_url": f"{repository_url}/{'pull' if is_pull else 'issues'}/{number}",
+        "repository_url": repository_url,
+        "labels_url": f"{url}/labels{{/name}}",
+        "comments_url": f"{url}/comments",
+        "events_url": f"{url}/events",
+    }
+    if issue.get("state_reason"):
+        # GitHub sends null where there is none, which its own description does not allow.
+        document["state_reason"] = issue["state_reason"]
+    if is_pull:
+        pull = f"{repository_url}/pulls/{number}"
+        document["pull_request"] = {"url": pull, "html_url": pull, "diff_url": pull, "patch_url": pull}
     return document
 
 

@@ -1,4 +1,4 @@
-"""What GitHub's REST API does to the comments and releases of one repository, without the HTTP around it."""
+"""What GitHub's REST API does to one repository's issues, comments and releases, without the HTTP around."""
 
 import re
 import threading
@@ -10,10 +10,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.services.github_description import Answer, Description, Request
 from tests.services.github_entities import comment_document, release_document, user_document
+from tests.services.github_issues import Issues
+from tests.services.github_refusals import error, invalid, refused
 
 MAX_COMMENT_CHARACTERS = 65_536
 MAX_RELEASE_CHARACTERS = 125_000
-DOCUMENTATION = "https://docs.github.com/rest"
 
 
 @dataclass
@@ -37,6 +38,9 @@ class State:
     """What the repository holds, as JSON could."""
 
     pull_requests: list[int] = field(default_factory=list)
+    issues: list[dict[str, Any]] = field(default_factory=list)
+    has_issues: bool = True
+    """Whether the repository's settings let it have any."""
     tags: dict[str, str] = field(default_factory=dict)
     comments: list[dict[str, Any]] = field(default_factory=list)
     releases: list[dict[str, Any]] = field(default_factory=list)
@@ -84,9 +88,11 @@ class GitHubApi:
         self._planned: list[Planned] = []
         self._description = Description()
         self._lock = threading.RLock()
+        self.issues = Issues(self)
         self._routes: list[tuple[str, str, Callable[..., Answer]]] = [
             ("GET", r"/user", self._user),
             ("GET", r"/repos/{repo}/git/ref/([^/]+)", self._ref),
+            *self.issues.routes,
             ("GET", r"/repos/{repo}/issues/(\d+)/comments", self._comments),
             ("POST", r"/repos/{repo}/issues/(\d+)/comments", self._create_comment),
             ("PATCH", r"/repos/{repo}/issues/comments/(\d+)", self._update_comment),
@@ -115,7 +121,7 @@ class GitHubApi:
         carried_out: bool = False,
     ) -> None:
         """Plans the answer to the next ``times`` requests that fit; status ``None`` drops the connection."""
-        answer = _error(status, message, headers) if status is not None else None
+        answer = error(status, message, headers) if status is not None else None
         self._planned.append(Planned(answer, method, containing, times, carried_out))
 
     def add_comment(self, issue: int, body: str, identity: Identity) -> dict[str, Any]:
@@ -181,21 +187,21 @@ class GitHubApi:
     def _answer(self, request: Request, route: Route | None) -> Answer:
         if route is None:
             self._note([f"{request.method} {request.path} is no request this stand-in knows"])
-            return _error(404, "Not Found")
+            return error(404, "Not Found")
         handler, arguments, repository = route
         problems = self._description.problems_of_request(request)
         self._note(problems)
         if "user-agent" not in request.headers:
-            return _error(
+            return error(
                 403, "Request forbidden by administrative rules. Please make sure it has a User-Agent."
             )
         identity = self.tokens.get(request.headers.get("authorization", "").removeprefix("Bearer "))
         if identity is None:
-            return _error(401, "Bad credentials")
+            return error(401, "Bad credentials")
         if repository is not None and repository != self.repository:
-            return _error(404, "Not Found")
+            return error(404, "Not Found")
         if problems:
-            return _error(422, f"Invalid request. {problems[0]}")
+            return error(422, f"Invalid request. {problems[0]}")
         return handler(request, identity, *arguments)
 
     def _route(self, request: Request) -> Route | None:
@@ -213,14 +219,14 @@ class GitHubApi:
 
     def _user(self, _: Request, identity: Identity) -> Answer:
         if identity.type == "Bot":
-            return _error(403, "Resource not accessible by integration")
+            return error(403, "Resource not accessible by integration")
         return Answer(200, user_document(identity.login, identity.type, self.api_url, private=True))
 
     def _ref(self, _: Request, __: Identity, ref: str) -> Answer:
         name = ref.removeprefix("tags/")
         if not ref.startswith("tags/") or name not in self.state.tags:
-            return _error(404, "Not Found")
-        url = f"{self._repository_url}/git"
+            return error(404, "Not Found")
+        url = f"{self.repository_url}/git"
         target = {"type": "commit", "sha": self.state.tags[name]}
         target["url"] = f"{url}/commits/{target['sha']}"
         return Answer(
@@ -228,15 +234,17 @@ class GitHubApi:
         )
 
     def _comments(self, request: Request, _: Identity, issue: str) -> Answer:
-        if int(issue) not in self.state.pull_requests:
-            return _error(404, "Not Found")
+        if not self.issues.has(int(issue)):
+            return error(404, "Not Found")
         found = [comment for comment in self.state.comments if comment["issue"] == int(issue)]
-        return self._page(request, [self._comment_document(comment) for comment in found])
+        return self.page(request, [self._comment_document(comment) for comment in found])
 
     def _create_comment(self, request: Request, identity: Identity, issue: str) -> Answer:
-        if int(issue) not in self.state.pull_requests:
-            return _error(404, "Not Found")
-        refusal = _refused(identity, "issues") or _too_long_comment(request.document["body"])
+        if not self.issues.has(int(issue)):
+            return error(404, "Not Found")
+        refusal = refused(
+            identity.writes, "issues", "issues=write; pull_requests=write"
+        ) or _too_long_comment(request.document["body"])
         if refusal:
             return refusal
         comment = self.add_comment(int(issue), request.document["body"], identity)
@@ -245,8 +253,10 @@ class GitHubApi:
     def _update_comment(self, request: Request, identity: Identity, number: str) -> Answer:
         comment = _by_id(self.state.comments, number)
         if comment is None:
-            return _error(404, "Not Found")
-        refusal = _refused(identity, "issues") or _too_long_comment(request.document["body"])
+            return error(404, "Not Found")
+        refusal = refused(
+            identity.writes, "issues", "issues=write; pull_requests=write"
+        ) or _too_long_comment(request.document["body"])
         if refusal:
             return refusal
         comment |= {"body": request.document["body"], "updated_at": self._now()}
@@ -255,8 +265,8 @@ class GitHubApi:
     def _delete_comment(self, _: Request, identity: Identity, number: str) -> Answer:
         comment = _by_id(self.state.comments, number)
         if comment is None:
-            return _error(404, "Not Found")
-        refusal = _refused(identity, "issues")
+            return error(404, "Not Found")
+        refusal = _cannot_comment(identity)
         if refusal:
             return refusal
         self.state.comments.remove(comment)
@@ -268,21 +278,21 @@ class GitHubApi:
             for release in reversed(self.state.releases)
             if not release["draft"] or "contents" in identity.writes
         ]
-        return self._page(request, [self._release_document(release) for release in visible])
+        return self.page(request, [self._release_document(release) for release in visible])
 
     def _release(self, _: Request, __: Identity, number: str) -> Answer:
         release = _by_id(self.state.releases, number)
-        return Answer(200, self._release_document(release)) if release else _error(404, "Not Found")
+        return Answer(200, self._release_document(release)) if release else error(404, "Not Found")
 
     def _release_of_tag(self, _: Request, __: Identity, tag: str) -> Answer:
         for release in self.state.releases:
             if release["tag_name"] == tag and not release["draft"]:
                 return Answer(200, self._release_document(release))
-        return _error(404, "Not Found")
+        return error(404, "Not Found")
 
     def _create_release(self, request: Request, identity: Identity) -> Answer:
         document = request.document
-        refusal = _refused(identity, "contents") or _too_long_release(document.get("body"))
+        refusal = _cannot_release(identity) or _too_long_release(document.get("body"))
         if refusal:
             return refusal
         taken = any(
@@ -290,7 +300,7 @@ class GitHubApi:
             for release in self.state.releases
         )
         if taken and not document.get("draft"):
-            return _invalid("Release", "tag_name", "already_exists")
+            return invalid("Release", "tag_name", "already_exists")
         kept = ("name", "body", "draft", "prerelease", "target_commitish")
         release = self.add_release(
             document["tag_name"],
@@ -303,30 +313,33 @@ class GitHubApi:
     def _update_release(self, request: Request, identity: Identity, number: str) -> Answer:
         release = _by_id(self.state.releases, number)
         if release is None:
-            return _error(404, "Not Found")
-        refusal = _refused(identity, "contents") or _too_long_release(request.document.get("body"))
+            return error(404, "Not Found")
+        refusal = _cannot_release(identity) or _too_long_release(request.document.get("body"))
         if refusal:
             return refusal
         release |= {key: value for key, value in request.document.items() if key in release}
         return Answer(200, self._release_document(release))
 
-    def _page(self, request: Request, entries: list[dict[str, Any]]) -> Answer:
+    def page(self, request: Request, entries: list[dict[str, Any]]) -> Answer:
+        """The entries of the page that is asked for, with the link to the next."""
         query = parse_qs(urlsplit(request.target).query)
         size = min(100, int(query.get("per_page", ["30"])[0]))
         number = int(query.get("page", ["1"])[0])
         last = max(1, -(-len(entries) // size))
-        url = f"{self.url}{request.path}?per_page={size}&page="
+        kept = "".join(f"{name}={query[name][0]}&" for name in query if name not in ("per_page", "page"))
+        url = f"{self.url}{request.path}?{kept}per_page={size}&page="
         link = f'<{url}{number + 1}>; rel="next", <{url}{last}>; rel="last"' if number < last else ""
         return Answer(200, entries[(number - 1) * size : number * size], {"Link": link} if link else {})
 
     def _comment_document(self, comment: dict[str, Any]) -> dict[str, Any]:
-        return comment_document(comment, self.api_url, self._repository_url)
+        return comment_document(comment, self.api_url, self.repository_url)
 
     def _release_document(self, release: dict[str, Any]) -> dict[str, Any]:
-        return release_document(release, self.api_url, self._repository_url)
+        return release_document(release, self.api_url, self.repository_url)
 
     @property
-    def _repository_url(self) -> str:
+    def repository_url(self) -> str:
+        """The address of the repository's part of the API."""
         return f"{self.api_url}/repos/{self.repository}"
 
     def _note(self, problems: list[str]) -> None:
@@ -345,37 +358,24 @@ def _by_id(entries: list[dict[str, Any]], number: str) -> dict[str, Any] | None:
     return next((entry for entry in entries if entry["id"] == int(number)), None)
 
 
-def _refused(identity: Identity, permission: str) -> Answer | None:
-    if permission in identity.writes:
-        return None
-    needed = "issues=write; pull_requests=write" if permission == "issues" else "contents=write"
-    answer = _error(403, "Resource not accessible by integration")
-    answer.headers["x-accepted-github-permissions"] = needed
-    return answer
+def _cannot_comment(identity: Identity) -> Answer | None:
+    return refused(identity.writes, "issues", "issues=write; pull_requests=write")
+
+
+def _cannot_release(identity: Identity) -> Answer | None:
+    return refused(identity.writes, "contents", "contents=write")
 
 
 def _too_long_comment(body: str) -> Answer | None:
     if len(body) <= MAX_COMMENT_CHARACTERS:
         return None
     words = f"Body is too long (maximum is {MAX_COMMENT_CHARACTERS} characters)"
-    return _invalid("IssueComment", "data", "unprocessable", words)
+    return invalid("IssueComment", "data", "unprocessable", words)
 
 
 def _too_long_release(body: str | None) -> Answer | None:
     if len(body or "") <= MAX_RELEASE_CHARACTERS:
         return None
-    return _invalid(
+    return invalid(
         "Release", "body", "custom", f"body is too long (maximum is {MAX_RELEASE_CHARACTERS} characters)"
-    )
-
-
-def _error(status: int, message: str, headers: dict[str, str] | None = None) -> Answer:
-    document = {"message": message, "documentation_url": DOCUMENTATION, "status": str(status)}
-    return Answer(status, document, headers or {})
-
-
-def _invalid(resource: str, name: str, code: str, message: str | None = None) -> Answer:
-    reason = {"resource": resource, "field": name, "code": code} | ({"message": message} if message else {})
-    return Answer(
-        422, {"message": "Validation Failed", "errors": [reason], "documentation_url": DOCUMENTATION}
     )

@@ -1,10 +1,10 @@
-"""GitHub's REST API for one repository: what comments and releases need, with errors in words."""
+"""GitHub's REST API for one repository: what comments, issues and releases need, with errors in words."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from mlops_config.errors import ServiceError
 from mlops_config.http import HttpClient, retry_after
@@ -102,13 +102,15 @@ class GitHubClient:
         """
         return self._request("GET", self._url(path)).json()
 
-    def pages(self, path: str) -> Iterator[dict[str, Any]]:
+    def pages(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
         """Every entry of the list at ``path``, page by page as the ``Link`` headers lead.
+
+        ``query`` narrows the list, such as ``state="open"``.
 
         Raises:
             GitHubError, ServiceError: as :meth:`get`; also when a page leads to another host or never ends.
         """
-        url: str | None = f"{self._url(path)}?per_page=100"
+        url: str | None = f"{self._url(path)}?{urlencode(query | {'per_page': '100'})}"
         for _ in range(MAX_PAGES):
             if url is None:
                 return
