@@ -9,7 +9,7 @@ WORKERS ?= auto
 PYTEST_ARGS ?=
 # Output of targets that run side by side stays in one piece where make can do that (GNU make 4 and later).
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
-PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadscope
+PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadscope --no-loadscope-reorder
 COVERAGE := --cov --cov-report=term:skip-covered --cov-report=xml:.cache/coverage.xml
 
 .PHONY: help setup setup-test setup-airflow run loop test check lint types unit e2e docs bench lock services services-stop clean

@@ -71,10 +71,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks everything below tests/e2e as end-to-end."""
+    """Marks what is below tests/e2e as end-to-end, and lets it begin: else it would be waited for."""
     for item in items:
-        if "e2e" in item.path.relative_to(ROOT).parts:
+        if _is_end_to_end(item):
             item.add_marker("e2e")
+    items.sort(key=lambda item: not _is_end_to_end(item))
+
+
+def _is_end_to_end(item: pytest.Item) -> bool:
+    return "e2e" in item.path.relative_to(ROOT).parts
 
 
 def docker_settings() -> tuple[str | None, Path]:
