@@ -1,0 +1,28 @@
+# Who may do what with data and endpoint. Two identities: the execution role, which SageMaker takes on to start the
+# model server (pull the image, load the package, write captures and logs), and a policy for the jobs, which is
+# attached to whatever runs them (MWAA's execution role, or that of your own Airflow): read and write the very URIs of
+# the configuration, and deploy the one endpoint. Training and batches run where Airflow runs them, so the execution
+# role reads no training data. Buckets belong to whoever has the data; nothing here makes or deletes one.
+
+locals {
+  partition = startswith(var.region, "cn-") ? "aws-cn" : startswith(var.region, "us-gov-") ? "aws-us-gov" : "aws"
+  s3        = "arn:${local.partition}:s3:::"
+  tags      = merge(var.labels, { "mlops:environment" = var.environment })
+  serves    = var.endpoint != null
+
+  read_paths  = [for uri in values(var.reads) : trimprefix(uri, "s3://") if startswith(uri, "s3://")]
+  write_paths = distinct([for uri in values(var.writes) : trimprefix(uri, "s3://") if startswith(uri, "s3://")])
+  captures    = [for key, uri in var.writes : trimprefix(uri, "s3://") if key == var.captures && startswith(uri, "s3://")]
+  packages    = var.packages_uri == null ? [] : [trimprefix(var.packages_uri, "s3://")]
+  all_paths   = distinct(concat(local.read_paths, local.write_paths, local.packages))
+
+  # Where in a bucket: after the first slash.
+  prefix_of = { for path in local.all_paths : path => join("/", slice(split("/", path), 1, length(split("/", path)))) }
+  bucket_of = { for path in local.all_paths : path => split("/", path)[0] }
+
+  # A URI that ends with a slash is a folder; any other one is a file, or a folder whose slash was left out.
+  objects_of = { for path in local.all_paths : path => endswith(path, "/") ? ["${local.s3}${path}*"] : ["${local.s3}${path}", "${local.s3}${path}/*"] }
+  # What is written is a folder. Until a file is whole it has a hidden name, and S3 renames by a copy and a deletion.
+  within = { for path in local.all_paths : path => "${local.s3}${trimsuffix(path, "/")}/*" }
+  hidden = { for path in local.all_paths : path => ["${local.s3}${trimsuffix(path, "/")}/.*", "${local.s3}${trimsuffix(path, "/")}/*/.*"] }
+}
