@@ -9,7 +9,14 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from mlops_config.infrastructure.variables import COMMIT, DIGEST, IMAGE, ReleaseVariables
+from mlops_config.infrastructure.variables import (
+    COMMIT,
+    DIGEST,
+    IMAGE,
+    ConfigValues,
+    ReleaseFacts,
+    ReleaseVariables,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = ROOT / "terraform" / "environments"
@@ -47,6 +54,7 @@ def _checks(environment: str) -> Iterator[list[tuple[str, str]]]:
         )
     ]
     yield [
+        _filled("release", ReleaseFacts),
         (
             f'var.release.environment == "{environment}"',
             f"This is {environment}: the release must be one of {environment}.",
@@ -65,6 +73,7 @@ def _checks(environment: str) -> Iterator[list[tuple[str, str]]]:
         ),
     ]
     yield [
+        _filled("config", ConfigValues),
         (
             'contains(["local", "aws", "gcp"], var.config.target)',
             "config.target must be local, aws or gcp.",
@@ -86,6 +95,16 @@ def _checks(environment: str) -> Iterator[list[tuple[str, str]]]:
     ]
 
 
+def _filled(variable: str, model: type[BaseModel]) -> tuple[str, str]:
+    """Terraform lets every attribute of an object be null; what is not optional must not be."""
+    names = [
+        name for name, field in model.model_fields.items() if type(None) not in get_args(field.annotation)
+    ]
+    listed = "\n".join(f"      var.{variable}.{name} != null," for name in names)
+    free = ", ".join(name for name in model.model_fields if name not in names)
+    return f"alltrue([\n{listed}\n    ])", f"Of {variable} only {free} may be null."
+
+
 def _variable(name: str, type_: Any, description: str, checks: Sequence[tuple[str, str]]) -> str:
     lines = [
         f'variable "{name}" {{',
@@ -97,7 +116,8 @@ def _variable(name: str, type_: Any, description: str, checks: Sequence[tuple[st
         lines += [
             "",
             "  validation {",
-            f"    condition     = {condition}",
+            # Terraform aligns no value of several lines.
+            f"    condition = {condition}" if "\n" in condition else f"    condition     = {condition}",
             f'    error_message = "{message}"',
             "  }",
         ]

@@ -122,7 +122,7 @@ def _replaced(found: "re.Match[str]", rules: Mapping[str, RecordingRule], names:
     inner = _SELECTOR.sub(lambda each: _replaced(each, below, names), _narrowed(rule.expr, further))
     if not _keeps_labels(rule, rules):
         for label, value in names.labels:
-            inner = f'label_replace({inner}, {quoted(label)}, {quoted(_literal(value))}, "", "")'
+            inner = f'label_replace({inner}, {quoted(label)}, {quoted(value)}, "", "")'
     return f"({inner})[{found['range']}:{STEP}]" if found["range"] else f"({inner})"
 
 
@@ -145,8 +145,3 @@ def _keeps_labels(rule: RecordingRule, rules: Mapping[str, RecordingRule]) -> bo
     aggregates = ", ".join(BASE_LABELS) in rule.expr
     reads = {found["name"] for found in _SELECTOR.finditer(rule.expr)}
     return aggregates or bool(reads & rules.keys())
-
-
-def _literal(value: str) -> str:
-    """The value as ``label_replace`` takes it, where ``$`` begins the name of a group."""
-    return value.replace("$", "$$")
