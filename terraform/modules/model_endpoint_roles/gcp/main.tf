@@ -1,7 +1,8 @@
-# The service account that models are trained and served with on Vertex AI (`deployer.service_account`), and who may
-# use it. It may read and write what the environment's configuration names and nothing else: each key of the
-# configuration is a grant of its own on its bucket, under that key's prefix, so that a plan shows which key a change
-# comes from. Listing a bucket shows the names of all its objects: Cloud Storage asks for it on the bucket, and without it
+# Who may do what with data and endpoint. Two kinds of identity: the service account that Vertex AI starts the model server
+# with (`deployer.service_account`: load the package, write captures, logs and metrics), and those that run the jobs
+# (Airflow's service account): read and write what the configuration names, publish packages, deploy. Training and batches
+# run where Airflow runs them, so the model's account reads no training data. Each key of the configuration is a grant of
+# its own on its bucket, under that key's prefix, so that a plan shows which key a change comes from. Listing a bucket shows the names of all its objects: Cloud Storage asks for it on the bucket, and without it
 # a missing object cannot be told from a forbidden one. Buckets need uniform bucket-level access.
 
 locals {
@@ -12,7 +13,7 @@ locals {
   writes = { for key, uri in var.writes : key => uri if startswith(uri, "gs://") }
 
   places = {
-    for uri in distinct(concat(values(local.reads), values(local.writes))) : uri => {
+    for uri in distinct(concat(values(local.reads), values(local.writes), var.packages_uri[*])) : uri => {
       bucket = split("/", trimprefix(uri, "gs://"))[0]
       # A wildcard stands for anything that follows, so the prefix ends before it.
       prefix = regex("^gs://[^/]+/?([^*?\\[]*)", uri)[0]
@@ -31,16 +32,21 @@ locals {
   members = merge(var.job_runners, { model = google_service_account.model.member })
   users   = merge(var.deployers, var.job_runners)
 
-  read_grants = merge([
-    for who, member in local.members : {
-      for key, uri in local.reads : "${who} ${key}" => { member = member, key = key, uri = uri }
-    }
-  ]...)
-  write_grants = merge([
-    for who, member in local.members : {
+  packages = var.packages_uri == null ? {} : { packages = var.packages_uri }
+  captures = { for key, uri in local.writes : key => uri if key == var.captures }
+
+  read_grants = merge(
+    { for key, uri in local.packages : "model ${key}" => { member = local.members.model, key = key, uri = uri } },
+    [for who, member in var.job_runners : {
+      for key, uri in merge(local.reads, local.packages) : "${who} ${key}" => { member = member, key = key, uri = uri }
+    }]...
+  )
+  write_grants = merge(
+    { for key, uri in local.captures : "model ${key}" => { member = local.members.model, key = key, uri = uri } },
+    [for who, member in var.job_runners : {
       for key, uri in local.writes : "${who} ${key}" => { member = member, key = key, uri = uri }
-    }
-  ]...)
+    }]...
+  )
 
   repository         = var.image_repository == null ? null : split("/", var.image_repository)
   repository_members = local.repository == null ? {} : local.members
@@ -52,7 +58,7 @@ resource "google_service_account" "model" {
   account_id   = local.account_id
   display_name = "Models of ${var.name}"
   description = substr(join(" ", compact([
-    "Trains and serves on Vertex AI in ${var.environment}${var.endpoint == null ? "" : " as ${var.endpoint}"}.",
+    "Serves on Vertex AI in ${var.environment}${var.endpoint == null ? "" : " as ${var.endpoint}"}.",
     join(" ", [for key, value in var.labels : "${key}=${value}"]),
   ])), 0, 256)
 }
@@ -84,6 +90,21 @@ resource "google_storage_bucket_iam_member" "write" {
     title       = substr("write ${each.value.key}", 0, 100)
     description = "The configuration's ${each.value.key} is written there."
     expression  = local.conditions[each.value.uri]
+  }
+}
+
+resource "google_storage_bucket_iam_member" "publish" {
+  for_each = var.packages_uri == null ? {} : var.job_runners
+
+  bucket = local.places[var.packages_uri].bucket
+  # Creates, and never replaces: a package lies under the digest of its content.
+  role   = "roles/storage.objectCreator"
+  member = each.value
+
+  condition {
+    title       = "publish model packages"
+    description = "Packages are put there before Vertex AI loads them."
+    expression  = local.conditions[var.packages_uri]
   }
 }
 

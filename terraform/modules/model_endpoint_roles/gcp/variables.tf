@@ -35,7 +35,7 @@ variable "project_id" {
 }
 
 variable "reads" {
-  description = "What jobs and servers read: URI by configuration key. Only gs:// URIs are of concern here."
+  description = "What the jobs read: configuration key to URI. Of another scheme than gs://: not of this cloud, passed over."
   type        = map(string)
   default     = {}
 
@@ -50,7 +50,7 @@ variable "reads" {
 }
 
 variable "writes" {
-  description = "What jobs and servers write: URI by configuration key. Only gs:// URIs are of concern here."
+  description = "What the jobs write, and read again later: configuration key to URI, as with reads."
   type        = map(string)
   default     = {}
 
@@ -66,6 +66,24 @@ variable "writes" {
     # Writing to a whole bucket would reach everything else in it.
     condition     = alltrue([for uri in values(var.writes) : !startswith(uri, "gs://") || can(regex("^gs://[^/]+/[^/]", uri))])
     error_message = "A gs:// URI of writes names a prefix in its bucket, such as gs://bucket/predictions/."
+  }
+}
+
+variable "captures" {
+  description = "The key of writes that the endpoint itself writes."
+  type        = string
+  default     = "inference.data_capture.destination_uri"
+  nullable    = false
+}
+
+variable "packages_uri" {
+  description = "Where model packages lie that the endpoint loads, such as gs://acme-ml/configs/city-taxi/models/; null: there is no endpoint."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.packages_uri == null || can(regex("^gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]/([A-Za-z0-9_.~%+-]+/)+$", var.packages_uri))
+    error_message = "packages_uri is a prefix that ends with a slash: gs://bucket/prefix/."
   }
 }
 
@@ -98,7 +116,7 @@ variable "encryption_keys" {
 }
 
 variable "job_runners" {
-  description = "Members that run the jobs (Airflow's service account): they get the same data, deploy to Vertex AI and act as the service account."
+  description = "Members that run the jobs (Airflow's service account): they get the data, publish packages, deploy to Vertex AI and act as the service account."
   type        = map(string)
   default     = {}
 

@@ -17,6 +17,7 @@ variables {
   labels           = { team = "fares" }
   project_id       = "acme-ml-prod"
   endpoint         = "trip-fare-prod"
+  packages_uri     = "gs://acme-mlops-prod/configs/city-taxi/models/"
   image_repository = "projects/acme-ml-prod/locations/europe-west4/repositories/city-taxi-prod"
   reads = {
     "training.data.source.uri"          = "gs://acme-city-taxi-prod/trips/curated/"
@@ -34,17 +35,16 @@ variables {
 run "grants_what_the_configuration_names_and_nothing_else" {
   assert {
     condition = toset(keys(google_storage_bucket_iam_member.read)) == toset([
-      "airflow monitoring.performance.labels_uri", "airflow training.data.source.uri",
-      "model monitoring.performance.labels_uri", "model training.data.source.uri",
+      "airflow monitoring.performance.labels_uri", "airflow packages", "airflow training.data.source.uri", "model packages",
     ])
-    error_message = "Each gs:// key of reads is a grant of its own, for the model and for whoever runs jobs."
+    error_message = "Each gs:// key of reads is a grant of its own for whoever runs jobs; the model reads its package alone."
   }
   assert {
-    condition     = google_storage_bucket_iam_member.read["model training.data.source.uri"].condition[0].expression == "resource.name == \"projects/_/buckets/acme-city-taxi-prod\" || resource.name.startsWith(\"projects/_/buckets/acme-city-taxi-prod/objects/trips/curated/\")"
+    condition     = google_storage_bucket_iam_member.read["airflow training.data.source.uri"].condition[0].expression == "resource.name == \"projects/_/buckets/acme-city-taxi-prod\" || resource.name.startsWith(\"projects/_/buckets/acme-city-taxi-prod/objects/trips/curated/\")"
     error_message = "Reading ends at the key's prefix."
   }
   assert {
-    condition     = strcontains(google_storage_bucket_iam_member.read["model monitoring.performance.labels_uri"].condition[0].expression, "startsWith(\"projects/_/buckets/acme-city-taxi-prod/objects/trips/paid-fares/\")")
+    condition     = strcontains(google_storage_bucket_iam_member.read["airflow monitoring.performance.labels_uri"].condition[0].expression, "startsWith(\"projects/_/buckets/acme-city-taxi-prod/objects/trips/paid-fares/\")")
     error_message = "A folder without a slash at its end must not open its neighbours."
   }
   assert {
@@ -57,6 +57,13 @@ run "grants_what_the_configuration_names_and_nothing_else" {
       && alltrue([for each in google_storage_bucket_iam_member.write : each.role == "roles/storage.objectUser"])
     )
     error_message = "What is written may be written, on this cloud only."
+  }
+  assert {
+    condition = (
+      google_storage_bucket_iam_member.publish["airflow"].role == "roles/storage.objectCreator"
+      && strcontains(google_storage_bucket_iam_member.publish["airflow"].condition[0].expression, "/objects/configs/city-taxi/models/")
+    )
+    error_message = "Packages are created, never replaced."
   }
   assert {
     condition     = alltrue([for each in concat(values(google_storage_bucket_iam_member.read), values(google_storage_bucket_iam_member.write)) : length(each.condition) == 1])
@@ -132,6 +139,7 @@ run "works_without_images_data_or_anybody" {
     image_repository = null
     endpoint         = null
     labels           = {}
+    packages_uri     = null
     reads            = {}
     writes           = {}
     job_runners      = {}
@@ -148,7 +156,7 @@ run "stops_at_the_wildcard" {
     reads = { "training.data.source.uri" = "gs://acme-city-taxi-prod/trips/2026-*/part-?.parquet" }
   }
   assert {
-    condition     = endswith(google_storage_bucket_iam_member.read["model training.data.source.uri"].condition[0].expression, "startsWith(\"projects/_/buckets/acme-city-taxi-prod/objects/trips/2026-\")")
+    condition     = endswith(google_storage_bucket_iam_member.read["airflow training.data.source.uri"].condition[0].expression, "startsWith(\"projects/_/buckets/acme-city-taxi-prod/objects/trips/2026-\")")
     error_message = "What a wildcard matches lies behind what is before it."
   }
 }
@@ -241,6 +249,14 @@ run "refuses_a_key_ring_as_key" {
     encryption_keys = ["projects/acme-ml-prod/locations/europe-west4/keyRings/mlops"]
   }
   expect_failures = [var.encryption_keys]
+}
+
+run "refuses_packages_in_a_whole_bucket" {
+  command = plan
+  variables {
+    packages_uri = "gs://acme-mlops-prod/"
+  }
+  expect_failures = [var.packages_uri]
 }
 
 run "refuses_everybody_as_runner" {
