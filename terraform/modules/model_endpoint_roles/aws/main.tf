@@ -7,7 +7,7 @@
 locals {
   partition = startswith(var.region, "cn-") ? "aws-cn" : startswith(var.region, "us-gov-") ? "aws-us-gov" : "aws"
   s3        = "arn:${local.partition}:s3:::"
-  tags      = merge(var.labels, { "mlops:environment" = var.environment })
+  tags      = merge(var.labels, { environment = var.environment })
   serves    = var.endpoint != null
 
   read_paths  = [for uri in values(var.reads) : trimprefix(uri, "s3://") if startswith(uri, "s3://")]

@@ -40,7 +40,7 @@ run "least_privilege_for_the_server_and_for_the_jobs" {
     error_message = "Somebody else may take the role on: ${aws_iam_role.execution[0].assume_role_policy}"
   }
   assert {
-    condition     = aws_iam_role.execution[0].name == "city-taxi-trip-fare-prod-sagemaker" && aws_iam_role.execution[0].tags == tomap({ team = "fares", "mlops:environment" = "prod" })
+    condition     = aws_iam_role.execution[0].name == "city-taxi-trip-fare-prod-sagemaker" && aws_iam_role.execution[0].tags == tomap({ team = "fares", environment = "prod" })
     error_message = "Name or tags are not the environment's."
   }
   assert {
