@@ -17,7 +17,7 @@ locals {
     Condition = { StringLike = { "s3:prefix" = flatten([for prefix in sort(prefixes) : [prefix, "${prefix}/*"]]) } }
   }]
 
-  jobs_statements = [for statement in concat(local.list_statements, [
+  data_statements = [for statement in concat(local.list_statements, [
     {
       Sid      = "ReadData"
       Effect   = "Allow"
@@ -44,6 +44,9 @@ locals {
       Resource = [for path in local.packages : local.within[path]]
     },
     local.use_keys,
+  ]) : statement if length(statement.Resource) > 0]
+
+  endpoint_statements = [for statement in [
     {
       Sid    = "DeployEndpoint"
       Effect = "Allow"
@@ -114,14 +117,24 @@ locals {
       Resource  = [for _ in var.endpoint[*] : "arn:${local.partition}:iam::${var.account_id}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/*"]
       Condition = { StringEquals = { "iam:AWSServiceName" = "sagemaker.application-autoscaling.amazonaws.com" } }
     },
-  ]) : statement if length(statement.Resource) > 0]
+  ] : statement if length(statement.Resource) > 0]
 }
 
-resource "aws_iam_policy" "jobs" {
-  count = length(local.jobs_statements) == 0 ? 0 : 1
+# Two policies, since one holds 6,144 letters at most, and since going back needs the endpoint and no data.
+resource "aws_iam_policy" "data" {
+  count = length(local.data_statements) == 0 ? 0 : 1
 
-  name        = "${var.name}-jobs"
-  description = "What the jobs of ${var.environment} may do; attach it to what runs them."
-  policy      = jsonencode({ Version = "2012-10-17", Statement = local.jobs_statements })
+  name        = "${var.name}-data"
+  description = "What the jobs of ${var.environment} read and write."
+  policy      = jsonencode({ Version = "2012-10-17", Statement = local.data_statements })
+  tags        = local.tags
+}
+
+resource "aws_iam_policy" "endpoint" {
+  count = local.serves ? 1 : 0
+
+  name        = "${var.name}-endpoint"
+  description = "Deploys ${var.endpoint}, and nothing else."
+  policy      = jsonencode({ Version = "2012-10-17", Statement = local.endpoint_statements })
   tags        = local.tags
 }

@@ -1,8 +1,8 @@
-# Who may do what with data and endpoint. Two identities: the execution role, which SageMaker takes on to start the
-# model server (pull the image, load the package, write captures and logs), and a policy for the jobs, which is
-# attached to whatever runs them (MWAA's execution role, or that of your own Airflow): read and write the very URIs of
-# the configuration, and deploy the one endpoint. Training and batches run where Airflow runs them, so the execution
-# role reads no training data. Buckets belong to whoever has the data; nothing here makes or deletes one.
+# Who may do what with data and endpoint. The execution role is what SageMaker takes on to start the model server: pull
+# the image, load the package, write captures and logs. Two policies are for the jobs, and are attached to whatever runs
+# them (MWAA's execution role, or that of your own Airflow): read and write the very URIs of the configuration, and
+# deploy the one endpoint. Training and batches run where Airflow runs them, so the execution role reads no training
+# data. Buckets belong to whoever has the data; nothing here makes or deletes one.
 
 locals {
   partition = startswith(var.region, "cn-") ? "aws-cn" : startswith(var.region, "us-gov-") ? "aws-us-gov" : "aws"

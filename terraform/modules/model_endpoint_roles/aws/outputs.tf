@@ -3,12 +3,10 @@ output "execution_role" {
   value       = one(aws_iam_role.execution[*].arn)
 }
 
-output "jobs_policy" {
-  description = "ARN of the policy to attach to what runs the jobs. Null where there is nothing in AWS to read, write or deploy."
-  value       = one(aws_iam_policy.jobs[*].arn)
-}
-
-output "has_jobs_policy" {
-  description = "Whether there is such a policy; known while its ARN is not, for a count."
-  value       = length(local.jobs_statements) > 0
+output "job_policies" {
+  description = "ARNs of the policies to attach to what runs the jobs: data and endpoint, each where there is one. The keys are known before anything is made."
+  value = merge(
+    { for policy in aws_iam_policy.data : "data" => policy.arn },
+    { for policy in aws_iam_policy.endpoint : "endpoint" => policy.arn },
+  )
 }

@@ -72,7 +72,7 @@ run "least_privilege_for_the_server_and_for_the_jobs" {
 
   # Jobs read and write the URIs of the configuration.
   assert {
-    condition = { for each in jsondecode(aws_iam_policy.jobs[0].policy).Statement : each.Sid => each.Resource }["ReadData"] == [
+    condition = { for each in jsondecode(aws_iam_policy.data[0].policy).Statement : each.Sid => each.Resource }["ReadData"] == [
       "arn:aws:s3:::acme-city-taxi-prod/trips/to-price.parquet",
       "arn:aws:s3:::acme-city-taxi-prod/trips/to-price.parquet/*",
       "arn:aws:s3:::acme-paid-fares/2026/*",
@@ -82,43 +82,47 @@ run "least_privilege_for_the_server_and_for_the_jobs" {
       "arn:aws:s3:::acme-city-taxi-prod/fares/capture/*",
       "arn:aws:s3:::acme-ml-prod/configs/city-taxi/models/*",
     ]
-    error_message = "Jobs read something else: ${aws_iam_policy.jobs[0].policy}"
+    error_message = "Jobs read something else: ${aws_iam_policy.data[0].policy}"
   }
   assert {
-    condition     = { for each in jsondecode(aws_iam_policy.jobs[0].policy).Statement : each.Sid => each.Resource }["WriteData"] == ["arn:aws:s3:::acme-city-taxi-prod/fares/predictions/*", "arn:aws:s3:::acme-city-taxi-prod/fares/capture/*"]
-    error_message = "Jobs write something else: ${aws_iam_policy.jobs[0].policy}"
+    condition     = { for each in jsondecode(aws_iam_policy.data[0].policy).Statement : each.Sid => each.Resource }["WriteData"] == ["arn:aws:s3:::acme-city-taxi-prod/fares/predictions/*", "arn:aws:s3:::acme-city-taxi-prod/fares/capture/*"]
+    error_message = "Jobs write something else: ${aws_iam_policy.data[0].policy}"
   }
   assert {
-    condition     = !strcontains(aws_iam_policy.jobs[0].policy, "build/prod")
+    condition     = !strcontains(aws_iam_policy.data[0].policy, "build/prod")
     error_message = "A file:// URI came into a policy."
   }
   # What may be listed in one bucket may not be listed in another one.
   assert {
-    condition = { for each in jsondecode(aws_iam_policy.jobs[0].policy).Statement : each.Resource[0] => each.Condition.StringLike["s3:prefix"] if startswith(each.Sid, "List") } == {
+    condition = { for each in jsondecode(aws_iam_policy.data[0].policy).Statement : each.Resource[0] => each.Condition.StringLike["s3:prefix"] if startswith(each.Sid, "List") } == {
       "arn:aws:s3:::acme-city-taxi-prod" = ["fares/capture", "fares/capture/*", "fares/predictions", "fares/predictions/*", "trips/curated", "trips/curated/*", "trips/to-price.parquet", "trips/to-price.parquet/*"]
       "arn:aws:s3:::acme-ml-prod"        = ["configs/city-taxi/models", "configs/city-taxi/models/*"]
       "arn:aws:s3:::acme-paid-fares"     = ["2026", "2026/*"]
     }
-    error_message = "Jobs list something else: ${aws_iam_policy.jobs[0].policy}"
+    error_message = "Jobs list something else: ${aws_iam_policy.data[0].policy}"
   }
 
   # Jobs deploy this endpoint only.
   assert {
-    condition     = alltrue([for each in jsondecode(aws_iam_policy.jobs[0].policy).Statement : each.Sid != "DeployEndpoint" || alltrue([for arn in each.Resource : can(regex("/trip-fare-prod(-\\*)?$", arn))])])
-    error_message = "Another endpoint can be changed: ${aws_iam_policy.jobs[0].policy}"
+    condition     = alltrue([for each in jsondecode(aws_iam_policy.endpoint[0].policy).Statement : each.Sid != "DeployEndpoint" || alltrue([for arn in each.Resource : can(regex("/trip-fare-prod(-\\*)?$", arn))])])
+    error_message = "Another endpoint can be changed: ${aws_iam_policy.endpoint[0].policy}"
   }
   assert {
-    condition     = [for each in jsondecode(aws_iam_policy.jobs[0].policy).Statement : each if contains(flatten([each.Action]), "iam:PassRole")][0].Resource == ["arn:aws:iam::444455556666:role/city-taxi-trip-fare-prod-sagemaker"]
-    error_message = "Another role can be passed: ${aws_iam_policy.jobs[0].policy}"
+    condition     = [for each in jsondecode(aws_iam_policy.endpoint[0].policy).Statement : each if contains(flatten([each.Action]), "iam:PassRole")][0].Resource == ["arn:aws:iam::444455556666:role/city-taxi-trip-fare-prod-sagemaker"]
+    error_message = "Another role can be passed: ${aws_iam_policy.endpoint[0].policy}"
   }
   # Only listings, which know no resources, are for everything.
   assert {
-    condition     = [for each in jsondecode(aws_iam_policy.jobs[0].policy).Statement : each.Sid if contains(each.Resource, "*")] == ["FindOwn"]
-    error_message = "A statement is for every resource: ${aws_iam_policy.jobs[0].policy}"
+    condition     = [for each in jsondecode(aws_iam_policy.endpoint[0].policy).Statement : each.Sid if contains(each.Resource, "*")] == ["FindOwn"]
+    error_message = "A statement is for every resource: ${aws_iam_policy.endpoint[0].policy}"
   }
   assert {
-    condition     = alltrue(flatten([for each in jsondecode(aws_iam_policy.jobs[0].policy).Statement : [for action in each.Action : !strcontains(action, "*")]]))
-    error_message = "An action is a wildcard: ${aws_iam_policy.jobs[0].policy}"
+    condition     = max(length(aws_iam_policy.data[0].policy), length(aws_iam_policy.endpoint[0].policy)) <= 6144
+    error_message = "A policy is longer than AWS takes."
+  }
+  assert {
+    condition     = alltrue(flatten([for policy in [aws_iam_policy.data[0].policy, aws_iam_policy.endpoint[0].policy, aws_iam_role_policy.execution[0].policy] : [for each in jsondecode(policy).Statement : [for action in each.Action : !strcontains(action, "*")]]]))
+    error_message = "An action is a wildcard."
   }
 }
 
@@ -130,7 +134,7 @@ run "without_an_endpoint_there_is_no_role_for_one" {
   }
 
   assert {
-    condition     = length(aws_iam_role.execution) == 0 && output.execution_role == null && !strcontains(aws_iam_policy.jobs[0].policy, "sagemaker")
+    condition     = length(aws_iam_role.execution) == 0 && output.execution_role == null && keys(output.job_policies) == ["data"] && !strcontains(aws_iam_policy.data[0].policy, "sagemaker")
     error_message = "Something of SageMaker is left."
   }
 }
@@ -146,7 +150,7 @@ run "an_environment_that_touches_nothing_in_aws_gets_no_policy" {
   }
 
   assert {
-    condition     = length(aws_iam_policy.jobs) == 0 && !output.has_jobs_policy
+    condition     = length(output.job_policies) == 0
     error_message = "There is a policy, and nothing that it is for."
   }
 }
@@ -160,7 +164,7 @@ run "other_partitions_have_their_own_arns" {
   }
 
   assert {
-    condition     = !strcontains(aws_iam_policy.jobs[0].policy, "arn:aws:") && !strcontains(aws_iam_role_policy.execution[0].policy, "arn:aws:") && strcontains(aws_iam_policy.jobs[0].policy, "arn:aws-us-gov:s3:::")
+    condition     = !strcontains(aws_iam_policy.data[0].policy, "arn:aws:") && !strcontains(aws_iam_policy.endpoint[0].policy, "arn:aws:") && !strcontains(aws_iam_role_policy.execution[0].policy, "arn:aws:") && strcontains(aws_iam_policy.data[0].policy, "arn:aws-us-gov:s3:::")
     error_message = "An ARN is of the wrong partition."
   }
   assert {
