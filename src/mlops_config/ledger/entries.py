@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from mlops_config.bundle.bundle import sha256_of
-from mlops_config.release.record import Digest
+from mlops_config.release.record import Digest, InfrastructureRecord
 
 JobId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 
@@ -30,7 +30,11 @@ class Event(StrEnum):
     ROLLBACK_STARTED = "rollback_started"
     """Before anything is changed: asked for again after it was stopped, the same rollback goes on."""
     ROLLED_BACK = "rolled_back"
+    DEPLOYMENT_STARTED = "deployment_started"
+    """Before anything is changed: nobody else deploys the environment until it ended, or its time is up."""
+    PROVISIONED = "provisioned"
     ACTIVATED = "activated"
+    DEPLOYMENT_ENDED = "deployment_ended"
     RESET = "reset"
     INTEGRITY_FAILED = "integrity_failed"
 
@@ -63,6 +67,16 @@ class ModelReference(_Frozen):
     run_id: str | None = None
 
 
+class Lease(_Frozen):
+    """Who deploys, so that nobody else does meanwhile."""
+
+    by: str
+    """A person, and the machine or repository they do it from."""
+    run_url: str | None = None
+    until: UtcTime
+    """After it the lease is nobody's, whether or not its end was written down."""
+
+
 class Draft(_Frozen):
     """What a job wants written down."""
 
@@ -90,6 +104,10 @@ class Draft(_Frozen):
     rows: int | None = None
     metrics: dict[str, float] = {}
     cost_usd: float | None = None
+    lease: Lease | None = None
+    """Of the deployment whose run ``job_id`` is."""
+    infrastructure: InfrastructureRecord | None = None
+    """What was planned and applied; of an apply that failed, what it did before."""
     reasons: tuple[Reason, ...] = ()
 
 

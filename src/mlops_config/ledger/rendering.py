@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from mlops_config.ledger.entries import LedgerEntry
 from mlops_config.ledger.tracing import Graph, Key, NodeKind, Trace
+from mlops_config.release.record import InfrastructureRecord
 from mlops_config.report.interface import printable
 
 _COLORS = {"succeeded": "32", "failed": "31", "refused": "33"}
@@ -82,7 +83,9 @@ def _why(entry: LedgerEntry) -> str:
 def _work(entry: LedgerEntry) -> str:
     """What an entry without reasons says of the work done."""
     rows = f"{entry.rows:,} rows" if entry.rows is not None else ""
-    return " ".join(filter(None, (rows, f"→ {entry.uri}" if entry.uri else "")))
+    by = f"by {entry.lease.by}" if entry.lease else ""
+    done = entry.infrastructure.summary if entry.infrastructure else ""
+    return " ".join(filter(None, (rows, by, done, f"→ {entry.uri}" if entry.uri else "")))
 
 
 def _row(cells: Sequence[str], widths: Sequence[int], shown: Sequence[int], style: Style) -> str:
@@ -201,6 +204,12 @@ def _entry_facts(details: Mapping[str, Any]) -> Iterator[str]:
         f"→ {uri}" if uri else "",
     )
     yield " ".join(filter(None, work))
+    if "lease" in details:
+        yield f"by {details['lease']['by']}"
+        yield details["lease"].get("run_url") or ""
+    if "infrastructure" in details:
+        done = InfrastructureRecord.model_validate(details["infrastructure"])
+        yield f"{done.program}: {done.summary}, plan {short(done.plan_digest)}"
     if "champion" in details:
         yield f"against {details['champion']['name']}:{details['champion']['version']}"
     for reason in details.get("reasons", ()):

@@ -127,6 +127,32 @@ class ServingModel(_Frozen):
         return f"models:/{self.name}/{self.version}"
 
 
+class InfrastructureRecord(_Frozen):
+    """What Terraform did for a release."""
+
+    program: str
+    """``terraform 1.11.4`` or ``tofu 1.10.6``."""
+    directory: str
+    """The root module, relative to the repository root where it lies in it."""
+    plan_digest: Digest
+    """What was planned, by meaning: what ``--reviewed`` takes."""
+    created: int = 0
+    changed: int = 0
+    replaced: int = 0
+    deleted: int = 0
+
+    @property
+    def summary(self) -> str:
+        """What was done, such as ``3 created, 1 changed``."""
+        counts = {
+            "created": self.created,
+            "changed": self.changed,
+            "replaced": self.replaced,
+            "deleted": self.deleted,
+        }
+        return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing to change"
+
+
 class ActivationRecord(_Frozen):
     """What came of handing the release to Airflow."""
 
@@ -137,6 +163,8 @@ class ActivationRecord(_Frozen):
     dags_folder: str
     dag_runs: tuple[DagRunRecord, ...] = ()
     model: ServingModel | None = None
+    infrastructure: InfrastructureRecord | None = None
+    """What was applied before; ``None``: nothing was planned."""
 
 
 class ReleaseRecord(_Frozen):
