@@ -78,9 +78,35 @@ def test_airflows_password_is_refused_and_not_repeated(tmp_path: Path) -> None:
     assert "hunter2" not in text
 
 
+def test_terraform_has_a_root_module_for_each_environment(tmp_path: Path) -> None:
+    settings = load(
+        tmp_path,
+        "terraform:\n  directory: infra/{environment}/aws\n  program: tofu\n"
+        "  backend_config: infra/{environment}.hcl\n  lock_timeout: 90s\n",
+    )
+    assert settings.terraform == ("infra/{environment}/aws", "tofu", "infra/{environment}.hcl", "90s")
+
+
+def test_one_environment_needs_no_placeholder_in_its_root_module(tmp_path: Path) -> None:
+    settings = load(tmp_path, "environments: [dev]\nrefs: []\nterraform: {directory: infra}\n")
+    assert settings.terraform is not None
+    assert (settings.terraform.program, settings.terraform.lock_timeout) == (None, "5m")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("terraform: {}\n", "terraform.directory: this key is missing"),
+        ("terraform: {directory: infra}\n", "'infra' has no {environment} in it"),
+        ("terraform: {directory: '/infra/{environment}'}\n", "is no path in the repository"),
+        ("terraform: {directory: '../{environment}'}\n", "is no path in the repository"),
+        ("terraform: {directory: '{project}/{environment}'}\n", "is all that is filled in"),
+        (
+            "terraform: {directory: 'a/{environment}', backend_config: b.hcl}\n",
+            "1:59: 'b.hcl' has no {environment} in it",
+        ),
+        ("terraform: {directory: 'a/{environment}', program: pulumi}\n", "'terraform' or 'tofu'"),
+        ("terraform: {directory: 'a/{environment}', lock_timeout: soon}\n", "'soon' is no duration"),
         ("airflow:\n  uri: http://a\n", "2:3: airflow.uri: this key is unknown"),
         ("airflow: {url: airflow.example.com}\n", "1:16: this is no http(s):// address"),
         ("airflow: {url: 'https://a/?token=b'}\n", "this is no http(s):// address"),

@@ -62,6 +62,19 @@ class AirflowSettings(NamedTuple):
     """Where the DAG files lie: a folder, or ``s3://`` or ``gs://bucket/prefix``."""
 
 
+class TerraformSettings(NamedTuple):
+    """Which root module ``deploy`` plans and applies before Airflow is given the release."""
+
+    directory: str
+    """Relative to the repository root; ``{environment}`` is filled in."""
+    program: Literal["terraform", "tofu"] | None = None
+    """``None``: whichever is on ``PATH``, ``terraform`` first."""
+    backend_config: str | None = None
+    """A file for ``init -backend-config``, relative to the root as well; ``{environment}`` is filled in."""
+    lock_timeout: str = "5m"
+    """How long to wait for the state's lock."""
+
+
 DEFAULT_REFS = (
     RefRule(match=r"refs/tags/release/v(?P<version>\d+\.\d+\.\d+)", environment="prod"),
     RefRule(match=r"refs/tags/release/v(?P<version>\d+\.\d+\.\d+-rc\.\d+)", environment="staging"),
@@ -87,6 +100,8 @@ class Settings(NamedTuple):
     """URIs; none: a folder ``store`` beside the other generated files."""
     image: ImageSettings = ImageSettings()
     airflow: AirflowSettings = AirflowSettings()
+    terraform: TerraformSettings | None = None
+    """``None``: infrastructure is somebody else's, and ``deploy`` leaves it alone."""
 
     def is_protected(self, environment: str) -> bool:
         """Whether a release to ``environment`` needs a clean commit."""
@@ -153,6 +168,7 @@ _REASON_LENGTH = 10
 _AIRFLOW_URL = re.compile(r"https?://[^/@\s?#]+(/[^@\s?#]*)?|mwaa://[A-Za-z][A-Za-z0-9_-]{0,79}")
 """Without a user's name, a password or a query: credentials never stand in a file. The name of an MWAA
 environment as botocore's model of CreateEnvironment has it."""
+_LOCK_TIMEOUT = re.compile(r"[0-9]{1,4}(s|m|h)")
 _DAGS_FOLDER = re.compile(r"(s3|gs)://[a-z0-9][a-z0-9._-]+(/[^\s?#]*)?|(?![A-Za-z][A-Za-z0-9+.-]*://)[^\s].*")
 
 
@@ -189,6 +205,28 @@ def _mistakes(settings: Settings) -> Iterator[tuple[ConfigPath, str]]:
         yield ("airflow", "url"), "this is no http(s):// address without credentials, and no mwaa://<name>"
     if folder is not None and not _DAGS_FOLDER.fullmatch(folder):
         yield ("airflow", "dags_folder"), f"{folder!r} is no folder, and no s3:// or gs://bucket/prefix"
+    if settings.terraform is not None:
+        yield from _terraform_mistakes(settings.terraform, len(known) > 1)
+
+
+def _terraform_mistakes(terraform: TerraformSettings, several: bool) -> Iterator[tuple[ConfigPath, str]]:
+    files = (("directory", terraform.directory), ("backend_config", terraform.backend_config))
+    for name, text in files:
+        if text is None:
+            continue
+        filled = text.replace("{environment}", "dev")
+        if not filled.strip() or "{" in filled or filled.startswith("/") or ".." in filled.split("/"):
+            yield (
+                ("terraform", name),
+                f"{text!r} is no path in the repository; {{environment}} is all that is filled in",
+            )
+        elif several and "{environment}" not in text:
+            yield (
+                ("terraform", name),
+                f"{text!r} has no {{environment}} in it: all environments would share it",
+            )
+    if not _LOCK_TIMEOUT.fullmatch(terraform.lock_timeout):
+        yield ("terraform", "lock_timeout"), f"{terraform.lock_timeout!r} is no duration, such as 5m or 90s"
 
 
 def _unknown(name: str, settings: Settings) -> str:
