@@ -1,0 +1,119 @@
+# Lets the workflows of one GitHub repository in, without keys: a workload identity pool that trusts GitHub's tokens, and
+# for each environment four service accounts that a workflow becomes: plan (reads), publish (writes images and releases),
+# deploy (applies), rollback (applies and removes nothing). The provider takes tokens of the repository's and the owner's
+# numbers only: so both forms of GitHub's `sub`, repo:OWNER/REPO:… and repo:OWNER@ID/REPO@ID:…, are let in, and nobody who
+# takes over a name. `sub` itself decides nothing. Who a run may become follows from other claims, and each of those
+# attributes begins with the repository's number, so that a second repository in the same pool gains nothing here.
+#
+# Google Cloud's wall is the project. Its conditions know buckets and secrets by name, and service accounts not: deploy may act
+# as each service account of its project, and change who may. So give each environment a project of its own, and use
+# Google's default service accounts, which may be editors, for nothing.
+
+locals {
+  pool   = var.create_provider ? google_iam_workload_identity_pool.github[0].name : var.pool
+  labels = join(" ", [for key, value in var.labels : "${key}=${value}"])
+
+  # In Google's expression language (CEL). A job without a GitHub environment has no such claim at all.
+  environment = "(has(assertion.environment) ? assertion.environment : '')"
+  # Of pull_request_target the ref is the base branch, with somebody else's code to be run: so events are named.
+  publishes = join(" : ", concat(
+    [for name, each in var.environments : format(
+      "%s == '%s' && assertion.ref.matches('^(%s)$') ? '%s'", local.environment, name, join("|", each.publish_refs), name
+    ) if length(each.publish_refs) > 0],
+    ["''"],
+  ))
+  plans = join(" : ", [
+    "assertion.event_name == 'pull_request' ? 'pull_request'",
+    "assertion.event_name in ['push', 'schedule', 'workflow_dispatch'] && assertion.ref == 'refs/heads/${var.default_branch}' ? 'default_branch'",
+    "''",
+  ])
+
+  kinds = ["plan", "publish", "deploy", "rollback"]
+  accounts = {
+    for pair in setproduct(keys(var.environments), local.kinds) :
+    "${pair[0]} ${pair[1]}" => { environment = pair[0], kind = pair[1] }
+  }
+
+  # Attribute and value that a run must have to become an account.
+  entries = merge([
+    for name in keys(var.environments) : merge(
+      {
+        "${name} publish"            = { account = "${name} publish", attribute = "publishes", value = name }
+        "${name} deploy"             = { account = "${name} deploy", attribute = "runs_in", value = name }
+        "${name} rollback"           = { account = "${name} rollback", attribute = "runs_in", value = name }
+        "${name} plan"               = { account = "${name} plan", attribute = "runs_in", value = name }
+        "${name} plan of its own"    = { account = "${name} plan", attribute = "runs_in", value = "${name}-plan" }
+        "${name} plan of the branch" = { account = "${name} plan", attribute = "plans", value = "default_branch" }
+      },
+      var.plan_pull_requests ? {
+        "${name} plan of pull requests" = { account = "${name} plan", attribute = "plans", value = "pull_request" }
+      } : {},
+    )
+  ]...)
+}
+
+resource "google_iam_workload_identity_pool" "github" {
+  count = var.create_provider ? 1 : 0
+
+  project                   = var.project_id
+  workload_identity_pool_id = var.name
+  display_name              = var.name
+  description               = substr("Workflows of ${var.repository.owner}/${var.repository.name}. ${local.labels}", 0, 256)
+}
+
+resource "google_iam_workload_identity_pool_provider" "github" {
+  #checkov:skip=CKV_GCP_125:it looks for assertion.sub; here the repository's and the owner's numbers are named, which hold for both forms of sub
+  count = var.create_provider ? 1 : 0
+
+  project                            = var.project_id
+  workload_identity_pool_id          = google_iam_workload_identity_pool.github[0].workload_identity_pool_id
+  workload_identity_pool_provider_id = "github"
+  display_name                       = "GitHub Actions"
+  description                        = "Tokens of ${var.repository.owner}/${var.repository.name} only."
+
+  attribute_condition = join(" && ", concat(
+    [
+      "assertion.repository_id == '${var.repository.id}'",
+      "assertion.repository_owner_id == '${var.repository.owner_id}'",
+    ],
+    length(var.job_workflow_refs) == 0 ? [] : ["assertion.job_workflow_ref.matches('^(${join("|", var.job_workflow_refs)})$')"],
+  ))
+  attribute_mapping = {
+    # What audit logs show: the run. `sub` may be longer than the 127 bytes that fit here.
+    "google.subject"                = "'repository:' + assertion.repository_id + ':run:' + assertion.run_id"
+    "attribute.repository_id"       = "assertion.repository_id"
+    "attribute.repository_owner_id" = "assertion.repository_owner_id"
+    "attribute.ref"                 = "assertion.ref"
+    "attribute.event_name"          = "assertion.event_name"
+    "attribute.environment"         = local.environment
+    "attribute.runs_in"             = "assertion.repository_id + ':' + ${local.environment}"
+    "attribute.publishes"           = "assertion.repository_id + ':' + (assertion.event_name in ['push', 'workflow_dispatch'] ? (${local.publishes}) : '')"
+    "attribute.plans"               = "assertion.repository_id + ':' + (${local.plans})"
+  }
+
+  oidc {
+    issuer_uri = "https://token.actions.githubusercontent.com"
+  }
+}
+
+resource "google_service_account" "this" {
+  for_each = local.accounts
+
+  project = var.project_id
+  # At most 30 letters: a long name keeps its begin and gets a digest.
+  account_id = (
+    length("${var.name}-${each.value.environment}-${each.value.kind}") <= 30
+    ? "${var.name}-${each.value.environment}-${each.value.kind}"
+    : "${substr(var.name, 0, 14)}-${substr(sha256("${var.name}-${each.value.environment}"), 0, 6)}-${each.value.kind}"
+  )
+  display_name = "GitHub: ${each.value.kind} ${each.value.environment} of ${var.name}"
+  description  = substr("Workflows of ${var.repository.owner}/${var.repository.name}. ${local.labels}", 0, 256)
+}
+
+resource "google_service_account_iam_member" "github" {
+  for_each = local.entries
+
+  service_account_id = google_service_account.this[each.value.account].name
+  role               = "roles/iam.workloadIdentityUser"
+  member             = "principalSet://iam.googleapis.com/${local.pool}/attribute.${each.value.attribute}/${var.repository.id}:${each.value.value}"
+}

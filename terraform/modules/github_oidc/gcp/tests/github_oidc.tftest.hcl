@@ -1,0 +1,373 @@
+mock_provider "google" {
+  mock_resource "google_iam_workload_identity_pool" {
+    defaults = { name = "projects/111122223333/locations/global/workloadIdentityPools/city-taxi" }
+  }
+  mock_resource "google_service_account" {
+    defaults = {
+      name   = "projects/acme-ml-dev/serviceAccounts/github@acme-ml-dev.iam.gserviceaccount.com"
+      email  = "github@acme-ml-dev.iam.gserviceaccount.com"
+      member = "serviceAccount:github@acme-ml-dev.iam.gserviceaccount.com"
+    }
+  }
+}
+
+variables {
+  name       = "city-taxi"
+  labels     = { team = "fares" }
+  project_id = "acme-ml-dev"
+  repository = { owner = "acme", owner_id = "5550001", name = "city-taxi", id = "77700042" }
+  environments = {
+    dev  = { publish_refs = ["refs/heads/main"] }
+    prod = { publish_refs = ["refs/tags/release/v[0-9]+[.][0-9]+[.][0-9]+"] }
+  }
+  state           = { bucket = "acme-ml-dev-terraform-state", prefix = "city-taxi" }
+  bucket_prefixes = ["acme-ml-dev-"]
+}
+
+run "lets_in_one_repository_by_its_numbers" {
+  assert {
+    condition     = google_iam_workload_identity_pool_provider.github[0].attribute_condition == "assertion.repository_id == '77700042' && assertion.repository_owner_id == '5550001'"
+    error_message = "Names can be taken over, numbers cannot; both forms of sub carry them."
+  }
+  assert {
+    condition     = !strcontains(join(" ", values(google_iam_workload_identity_pool_provider.github[0].attribute_mapping)), "assertion.sub")
+    error_message = "sub has two forms and decides nothing."
+  }
+  assert {
+    condition     = google_iam_workload_identity_pool_provider.github[0].oidc[0].issuer_uri == "https://token.actions.githubusercontent.com"
+    error_message = "GitHub's tokens and no others."
+  }
+  assert {
+    condition     = alltrue([for expression in values(google_iam_workload_identity_pool_provider.github[0].attribute_mapping) : length(expression) <= 2048])
+    error_message = "Google takes expressions of 2048 letters."
+  }
+  assert {
+    condition     = output.provider == "projects/111122223333/locations/global/workloadIdentityPools/city-taxi/providers/github"
+    error_message = "google-github-actions/auth needs the provider's full name."
+  }
+}
+
+run "gives_each_environment_four_accounts" {
+  assert {
+    condition     = toset([for each in google_service_account.this : each.account_id]) == toset(flatten([for name in ["dev", "prod"] : [for kind in ["plan", "publish", "deploy", "rollback"] : "city-taxi-${name}-${kind}"]]))
+    error_message = "plan, publish, deploy and rollback of each environment."
+  }
+  assert {
+    condition     = toset(keys(output.roles)) == toset(["dev", "prod"]) && toset(keys(output.roles.dev)) == toset(["plan", "publish", "deploy", "rollback"])
+    error_message = "roles has the four accounts of each environment."
+  }
+}
+
+run "opens_each_account_to_its_own_runs_only" {
+  assert {
+    condition = (
+      google_service_account_iam_member.github["prod deploy"].member == "principalSet://iam.googleapis.com/projects/111122223333/locations/global/workloadIdentityPools/city-taxi/attribute.runs_in/77700042:prod"
+      && google_service_account_iam_member.github["prod rollback"].member == google_service_account_iam_member.github["prod deploy"].member
+    )
+    error_message = "Deploying and going back take the GitHub environment, with its reviewers."
+  }
+  assert {
+    condition     = endswith(google_service_account_iam_member.github["prod publish"].member, "/attribute.publishes/77700042:prod")
+    error_message = "Publishing takes the environment and a ref that may publish to it."
+  }
+  assert {
+    condition     = alltrue([for each in google_service_account_iam_member.github : strcontains(each.member, "/77700042:") && !endswith(each.member, ":") && !strcontains(each.member, "*")])
+    error_message = "Every entry names the repository and a value."
+  }
+  assert {
+    condition     = alltrue([for each in google_service_account_iam_member.github : each.role == "roles/iam.workloadIdentityUser"])
+    error_message = "No account may make tokens of others."
+  }
+  assert {
+    condition     = toset([for key, each in google_service_account_iam_member.github : key if strcontains(each.member, "attribute.plans/")]) == toset(["dev plan of pull requests", "dev plan of the branch", "prod plan of pull requests", "prod plan of the branch"])
+    error_message = "Without a GitHub environment nobody does more than plan."
+  }
+}
+
+run "publishes_from_named_refs_and_events" {
+  assert {
+    condition     = google_iam_workload_identity_pool_provider.github[0].attribute_mapping["attribute.publishes"] == "assertion.repository_id + ':' + (assertion.event_name in ['push', 'workflow_dispatch'] ? ((has(assertion.environment) ? assertion.environment : '') == 'dev' && assertion.ref.matches('^(refs/heads/main)$') ? 'dev' : (has(assertion.environment) ? assertion.environment : '') == 'prod' && assertion.ref.matches('^(refs/tags/release/v[0-9]+[.][0-9]+[.][0-9]+)$') ? 'prod' : '') : '')"
+    error_message = "Each environment is published to from its own refs, by a push or by hand."
+  }
+}
+
+run "keeps_pull_requests_out_when_told" {
+  variables {
+    plan_pull_requests = false
+  }
+  assert {
+    condition     = !anytrue([for each in google_service_account_iam_member.github : strcontains(each.member, "pull_request")])
+    error_message = "No pull request plans."
+  }
+}
+
+run "plans_without_changing_anything" {
+  assert {
+    condition     = alltrue([for permission in google_project_iam_custom_role.this["Read"].permissions : can(regex("\\.(get|list|getIamPolicy|downloadArtifacts)$", permission))])
+    error_message = "Planning is reading."
+  }
+  assert {
+    condition     = toset([for key in keys(google_project_iam_member.role) : key if strcontains(key, "plan")]) == toset(["dev plan Read", "prod plan Read"])
+    error_message = "plan has the role Read and no other."
+  }
+  assert {
+    condition     = !anytrue([for each in [google_project_iam_member.buckets, google_project_iam_member.grants, google_project_iam_member.keys, google_project_iam_member.airflow] : contains(keys(each), "dev plan")])
+    error_message = "plan gives no rights away and does not start DAG runs."
+  }
+  assert {
+    condition     = google_storage_bucket_iam_member.state["dev plan"].role == "roles/storage.objectViewer" && endswith(google_storage_bucket_iam_member.lock["dev plan"].condition[0].expression, "resource.name.endsWith(\".tflock\")")
+    error_message = "plan reads the state and writes its lock."
+  }
+}
+
+run "rolls_back_without_removing_anything" {
+  assert {
+    condition     = !contains(keys(google_project_iam_member.role), "prod rollback Remove") && contains(keys(google_project_iam_member.role), "prod rollback Change")
+    error_message = "A rollback changes and never removes."
+  }
+  assert {
+    condition     = !anytrue([for permission in google_project_iam_custom_role.this["Change"].permissions : can(regex("delete|destroy", permission))])
+    error_message = "Nothing in Change removes."
+  }
+}
+
+run "deploys_with_narrow_rights" {
+  assert {
+    condition = !anytrue(flatten([for each in google_project_iam_custom_role.this : [
+      for permission in each.permissions : can(regex("getAccessToken|signBlob|signJwt|serviceAccountKeys|implicitDelegation|projects.setIamPolicy|cryptoKeyVersions.(destroy|use)|versions.access|storage.objects", permission))
+    ]]))
+    error_message = "No role makes tokens or keys of others, gives rights in the project, destroys keys, or reads what is stored."
+  }
+  assert {
+    condition     = alltrue([for each in google_project_iam_member.grants : each.role == "roles/resourcemanager.projectIamAdmin" && each.condition[0].expression == "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly(['roles/aiplatform.user', 'roles/composer.worker', 'roles/logging.logWriter', 'roles/monitoring.metricWriter'])"])
+    error_message = "Only roles that the modules grant can be given."
+  }
+  assert {
+    condition     = google_project_iam_member.buckets["dev deploy"].condition[0].expression == "resource.name.startsWith(\"projects/_/buckets/acme-ml-dev-\")"
+    error_message = "Only its own buckets are changed."
+  }
+  assert {
+    condition     = toset([for each in google_project_iam_member.role : split("/", each.role)[0]]) != toset(["roles"]) && !contains([for each in google_project_iam_member.role : each.role], "roles/editor")
+    error_message = "No basic roles."
+  }
+  assert {
+    condition     = google_storage_bucket_iam_member.state["prod deploy"].condition[0].expression == "resource.name == \"projects/_/buckets/acme-ml-dev-terraform-state\" || resource.name.startsWith(\"projects/_/buckets/acme-ml-dev-terraform-state/objects/city-taxi/prod/\")"
+    error_message = "The state of one environment is closed to another's accounts."
+  }
+  assert {
+    condition     = !contains(keys(google_storage_bucket_iam_member.state), "prod publish")
+    error_message = "Publishing has nothing to do with the state."
+  }
+  assert {
+    condition     = alltrue([for each in google_project_iam_member.connections : strcontains(each.condition[0].expression, "startsWith(\"airflow-connections-\")")])
+    error_message = "Secrets of jobs stay closed."
+  }
+}
+
+run "opens_a_store_and_a_repository_that_are_there" {
+  variables {
+    store            = { bucket = "acme-releases", prefix = "configs" }
+    image_repository = "projects/acme-images/locations/europe-west4/repositories/city-taxi"
+  }
+  assert {
+    condition     = toset([for each in google_storage_bucket_iam_member.store_create : each.role]) == toset(["roles/storage.objectCreator"]) && !contains(keys(google_storage_bucket_iam_member.store_create), "dev plan")
+    error_message = "Whoever writes creates and replaces nothing."
+  }
+  assert {
+    condition     = endswith(google_storage_bucket_iam_member.store_pointer["prod publish"].condition[0].expression, "resource.name.endsWith(\"/environments/prod/current.json\")") && !contains(keys(google_storage_bucket_iam_member.store_pointer), "prod deploy")
+    error_message = "Only the pointer of one's own environment moves, and a deployment moves none."
+  }
+  assert {
+    condition     = google_artifact_registry_repository_iam_member.images["dev publish"].role == "roles/artifactregistry.writer" && google_artifact_registry_repository_iam_member.images["dev deploy"].role == "roles/artifactregistry.reader"
+    error_message = "Only publishing pushes."
+  }
+}
+
+run "uses_a_pool_that_is_there" {
+  variables {
+    create_provider = false
+    pool            = "projects/111122223333/locations/global/workloadIdentityPools/github"
+  }
+  assert {
+    condition     = length(google_iam_workload_identity_pool.github) == 0 && length(google_iam_workload_identity_pool_provider.github) == 0 && strcontains(google_service_account_iam_member.github["dev deploy"].member, "workloadIdentityPools/github/attribute.runs_in/")
+    error_message = "Nothing is made twice."
+  }
+}
+
+run "lets_in_chosen_workflows_only" {
+  variables {
+    job_workflow_refs = ["acme/mlops-config-action/.github/workflows/deploy.yml@refs/tags/v1.*"]
+  }
+  assert {
+    condition     = endswith(google_iam_workload_identity_pool_provider.github[0].attribute_condition, "&& assertion.job_workflow_ref.matches('^(acme/mlops-config-action/.github/workflows/deploy.yml@refs/tags/v1.*)$')")
+    error_message = "Other workflows of the repository get no token."
+  }
+}
+
+run "shortens_long_names" {
+  variables {
+    name         = "city-taxi-trip-fare-prediction"
+    environments = { staging = { publish_refs = [] } }
+  }
+  assert {
+    condition     = alltrue([for each in google_service_account.this : length(each.account_id) <= 30 && can(regex("^[a-z][a-z0-9-]*[a-z0-9]$", each.account_id))]) && length(distinct([for each in google_service_account.this : each.account_id])) == 4
+    error_message = "A service account's id has at most 30 letters, and no two are the same."
+  }
+  assert {
+    condition     = strcontains(google_iam_workload_identity_pool_provider.github[0].attribute_mapping["attribute.publishes"], "? ('') : '')")
+    error_message = "Without refs nobody publishes."
+  }
+}
+
+run "refuses_googles_prefix" {
+  command = plan
+  variables {
+    name = "gcp-taxi"
+  }
+  expect_failures = [var.name]
+}
+
+run "refuses_a_display_name_as_project" {
+  command = plan
+  variables {
+    project_id = "Acme ML"
+  }
+  expect_failures = [var.project_id]
+}
+
+run "refuses_an_owner_with_a_wildcard" {
+  command = plan
+  variables {
+    repository = { owner = "acme*", owner_id = "5550001", name = "city-taxi", id = "77700042" }
+  }
+  expect_failures = [var.repository]
+}
+
+run "refuses_names_for_numbers" {
+  command = plan
+  variables {
+    repository = { owner = "acme", owner_id = "acme", name = "city-taxi", id = "city-taxi" }
+  }
+  expect_failures = [var.repository]
+}
+
+run "refuses_to_be_of_no_environment" {
+  command = plan
+  variables {
+    environments = {}
+  }
+  expect_failures = [var.environments]
+}
+
+run "refuses_refs_of_pull_requests" {
+  command = plan
+  variables {
+    environments = { dev = { publish_refs = ["refs/pull/.*"] } }
+  }
+  expect_failures = [var.environments]
+}
+
+run "refuses_a_ref_that_is_everything" {
+  command = plan
+  variables {
+    environments = { dev = { publish_refs = ["refs/heads/.*"] } }
+  }
+  expect_failures = [var.environments]
+}
+
+run "refuses_a_quote_in_a_ref" {
+  command = plan
+  variables {
+    environments = { dev = { publish_refs = ["refs/heads/main') || ('"] } }
+  }
+  expect_failures = [var.environments]
+}
+
+run "refuses_a_wildcard_for_the_default_branch" {
+  command = plan
+  variables {
+    default_branch = "*"
+  }
+  expect_failures = [var.default_branch]
+}
+
+run "refuses_any_workflow_of_anybody" {
+  command = plan
+  variables {
+    job_workflow_refs = [".*"]
+  }
+  expect_failures = [var.job_workflow_refs]
+}
+
+run "refuses_a_pool_beside_its_own" {
+  command = plan
+  variables {
+    pool = "projects/111122223333/locations/global/workloadIdentityPools/github"
+  }
+  expect_failures = [var.pool]
+}
+
+run "refuses_a_pool_by_its_id" {
+  command = plan
+  variables {
+    create_provider = false
+    pool            = "github"
+  }
+  expect_failures = [var.pool]
+}
+
+run "refuses_states_in_no_folder" {
+  command = plan
+  variables {
+    state = { bucket = "acme-ml-dev-terraform-state", prefix = "" }
+  }
+  expect_failures = [var.state]
+}
+
+run "refuses_nearly_every_bucket" {
+  command = plan
+  variables {
+    bucket_prefixes = ["a"]
+  }
+  expect_failures = [var.bucket_prefixes]
+}
+
+run "refuses_a_whole_bucket_as_store" {
+  command = plan
+  variables {
+    store = { bucket = "acme-releases", prefix = "" }
+  }
+  expect_failures = [var.store]
+}
+
+run "refuses_an_image_instead_of_a_repository" {
+  command = plan
+  variables {
+    image_repository = "europe-west4-docker.pkg.dev/acme-images/city-taxi"
+  }
+  expect_failures = [var.image_repository]
+}
+
+run "refuses_to_grant_owner" {
+  command = plan
+  variables {
+    grantable_roles = ["roles/owner"]
+  }
+  expect_failures = [var.grantable_roles]
+}
+
+run "refuses_to_grant_what_makes_tokens" {
+  command = plan
+  variables {
+    grantable_roles = ["roles/iam.serviceAccountTokenCreator"]
+  }
+  expect_failures = [var.grantable_roles]
+}
+
+run "refuses_no_roles_at_all" {
+  command = plan
+  variables {
+    grantable_roles = []
+  }
+  expect_failures = [var.grantable_roles]
+}
