@@ -15,7 +15,9 @@ locals {
 
   # In Google's expression language (CEL). A job without a GitHub environment has no such claim at all.
   environment = "(has(assertion.environment) ? assertion.environment : '')"
-  # Of pull_request_target the ref is the base branch, with somebody else's code to be run: so events are named.
+  # A pull request may name a GitHub environment too, and pull_request_target has the base branch as its ref. So events
+  # are named: those that run what is in the repository.
+  own_event = "assertion.event_name in ['push', 'schedule', 'workflow_dispatch', 'repository_dispatch']"
   publishes = join(" : ", concat(
     [for name, each in var.environments : format(
       "%s == '%s' && assertion.ref.matches('^(%s)$') ? '%s'", local.environment, name, join("|", each.publish_refs), name
@@ -24,7 +26,7 @@ locals {
   ))
   plans = join(" : ", [
     "assertion.event_name == 'pull_request' ? 'pull_request'",
-    "assertion.event_name in ['push', 'schedule', 'workflow_dispatch'] && assertion.ref == 'refs/heads/${var.default_branch}' ? 'default_branch'",
+    "${local.own_event} && assertion.ref == 'refs/heads/${var.default_branch}' ? 'default_branch'",
     "''",
   ])
 
@@ -86,7 +88,7 @@ resource "google_iam_workload_identity_pool_provider" "github" {
     "attribute.ref"                 = "assertion.ref"
     "attribute.event_name"          = "assertion.event_name"
     "attribute.environment"         = local.environment
-    "attribute.runs_in"             = "assertion.repository_id + ':' + ${local.environment}"
+    "attribute.runs_in"             = "assertion.repository_id + ':' + (${local.own_event} ? ${local.environment} : '')"
     "attribute.publishes"           = "assertion.repository_id + ':' + (assertion.event_name in ['push', 'workflow_dispatch'] ? (${local.publishes}) : '')"
     "attribute.plans"               = "assertion.repository_id + ':' + (${local.plans})"
   }

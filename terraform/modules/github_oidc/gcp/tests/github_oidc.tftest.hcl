@@ -91,6 +91,13 @@ run "publishes_from_named_refs_and_events" {
   }
 }
 
+run "lets_no_pull_request_deploy" {
+  assert {
+    condition     = google_iam_workload_identity_pool_provider.github[0].attribute_mapping["attribute.runs_in"] == "assertion.repository_id + ':' + (assertion.event_name in ['push', 'schedule', 'workflow_dispatch', 'repository_dispatch'] ? (has(assertion.environment) ? assertion.environment : '') : '')"
+    error_message = "A pull request that names a GitHub environment is still one."
+  }
+}
+
 run "keeps_pull_requests_out_when_told" {
   variables {
     plan_pull_requests = false
