@@ -14,7 +14,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("README.md", "docs/action.md", "docs/workflows.md")
-WORKFLOWS = ("validate", "comment", "release", "rollback")
+WORKFLOWS = ("validate", "comment", "release", "deploy", "rollback")
 
 
 def load(path: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ TABLES = {
     "docs/action.md": "action-inputs action-outputs",
     "docs/workflows.md": """validate-inputs validate-outputs comment-inputs
         release-inputs release-secrets release-outputs
+        deploy-inputs deploy-secrets deploy-outputs
         rollback-inputs rollback-secrets rollback-outputs""",
 }
 

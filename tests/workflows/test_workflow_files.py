@@ -228,6 +228,16 @@ def permissions_of(path):
         ("validate.yml", {"contents": "read"}),
         ("comment.yml", {"pull-requests": "write"}),
         ("release.yml", {"contents": "write", "packages": "write", "id-token": "write"}),
+        (
+            "deploy.yml",
+            {
+                "contents": "read",
+                "id-token": "write",
+                "issues": "write",
+                "packages": "read",
+                "pull-requests": "write",
+            },
+        ),
         ("rollback.yml", {"contents": "read", "id-token": "write"}),
     ],
 )
@@ -260,10 +270,69 @@ def test_releases_wait_for_each_other_by_environment_and_are_never_cancelled():
     assert release["needs"] == "environments"
 
 
+def deploy_jobs():
+    return jobs(ROOT / ".github" / "workflows" / "deploy.yml")
+
+
+def test_only_what_was_planned_is_deployed_and_only_after_every_plan_was_made():
+    deploy = deploy_jobs()["deploy"]
+    assert deploy["needs"] == ["environments", "plan", "collect"]
+    assert deploy["if"] == "needs.environments.outputs.mode == 'deploy'"
+    (given,) = (step["with"] for step in deploy["steps"] if step.get("uses") == "$/action/deploy")
+    assert given["reviewed"] == "${{ needs.collect.outputs.plans }}"
+    assert "release" not in given
+    assert "from-tree" not in given
+
+
+def test_a_deployment_waits_behind_its_environment_and_takes_no_rollbacks_place():
+    found = deploy_jobs()
+    deploy = found["deploy"]
+    assert deploy["environment"]["name"] == "${{ matrix.environment }}"
+    assert deploy["concurrency"]["cancel-in-progress"] == "false"
+    assert "${{ matrix.environment }}" in deploy["concurrency"]["group"]
+    rollback = jobs(ROOT / ".github" / "workflows" / "rollback.yml")["rollback"]
+    groups = [job["concurrency"]["group"].partition("$")[0] for job in (deploy, rollback)]
+    assert len(set(groups)) == 2
+    assert [name for name, job in found.items() if "concurrency" in job] == ["deploy"]
+
+
+def test_the_job_that_plans_may_write_nothing_and_is_handed_no_more_than_the_key():
+    plan = deploy_jobs()["plan"]
+    assert {name for name, level in plan["permissions"].items() if level == "write"} == {"id-token"}
+    text = yaml.safe_dump(plan)
+    assert set(re.findall(r"secrets\.([\w-]+)", text)) == {"plan-key", "registry-password"}
+    assert not re.search(r"(inputs\.aws-role|vars\.MLOPS_AWS_ROLE|inputs\.gcp-service-account)\b", text)
+
+
+def test_the_jobs_that_write_to_github_check_nothing_out():
+    for name, job in deploy_jobs().items():
+        written = {each for each, level in job["permissions"].items() if level == "write"} - {"id-token"}
+        if written:
+            assert not any("checkout" in step["uses"] for step in job["steps"]), name
+
+
+def test_a_plan_that_leaves_its_job_is_gone_after_days():
+    (kept,) = (
+        step["with"] for step in deploy_jobs()["plan"]["steps"] if "upload-artifact@" in step.get("uses", "")
+    )
+    assert int(kept["retention-days"]) <= 5
+
+
+def test_every_provisioner_is_installed_without_its_wrapper():
+    found = 0
+    for name in ("deploy.yml", "rollback.yml"):
+        for reference, given in uses(ROOT / ".github" / "workflows" / name):
+            for program in ("terraform", "tofu"):
+                if f"{program}_version" in given:
+                    assert given[f"{program}_wrapper"] == "false", reference
+                    found += 1
+    assert found == 8
+
+
 def test_a_rollback_is_planned_first_then_approved_and_waits_for_no_release():
     found = jobs(ROOT / ".github" / "workflows" / "rollback.yml")
     plan, rollback = found["plan"], found["rollback"]
-    assert (plan["needs"], rollback["needs"]) == ("environments", "plan")
+    assert (plan["needs"], rollback["needs"]) == ("environments", ["environments", "plan"])
     assert rollback["environment"]["name"] == "${{ inputs.environment }}"
     release = jobs(ROOT / ".github" / "workflows" / "release.yml")["release"]["concurrency"]["group"]
     group = rollback["concurrency"]["group"]

@@ -18,6 +18,7 @@ JOBS = {
     "environments": ("matrix", "find_environments"),
     "collect": ("matrix", "collect"),
     "post": ("posting", "post"),
+    "deploy": ("deploying", "deploy"),
     "rollback": ("rolling_back", "roll_back"),
 }
 """The module and the function of each job, by the name that the action's files call it."""

@@ -1,7 +1,7 @@
 """The steps around a matrix of releases: which environments there are, and what each release left behind."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from mlops_config.errors import UsageError
 from mlops_config.github.context import GitHubContext
 from mlops_config.github.inputs import words
-from mlops_config.github.step import Step
+from mlops_config.github.step import Outputs, Posted, Step
 from mlops_config.release.source import target_of
 from mlops_config.settings import Settings
 
@@ -18,24 +18,42 @@ REPORT_NAME = "report.md"
 
 
 def find_environments(step: Step) -> int:
-    """Hands on the environments to release to, as JSON.
+    """Hands on the environments to release, or (``for: deployment``) to deploy to, and what that needs.
 
     Raises:
-        UsageError: as :func:`environments_of`, or the settings are not valid.
+        UsageError: as :func:`environments_of` and :func:`targets_of`, or the settings are not valid.
     """
-    _, settings = step.tree(step.input("working-directory") or ".", step.input("settings") or None)
-    names = environments_of(words(step.input("environments")), step.context, settings)
-    step.write({"environments": json.dumps(names)})
-    step.console.say(", ".join(names) or "none: a pull request releases nothing")
+    from mlops_config.github.deploying_targets import program_of, require_terraform, targets_of
+
+    root, settings = step.tree(step.input("working-directory") or ".", step.input("settings") or None)
+    names = words(step.input("environments"))
+    outputs: Outputs = {"program": program_of(settings)}
+    if step.input("for") == "deployment":
+        require_terraform(settings)
+        targets = targets_of(names, step.input("mode"), step.context, settings, root)
+        found, none = list(targets.environments), targets.left_out or ""
+        outputs["mode"] = targets.mode
+        if targets.left_out:
+            step.tell(Posted(targets.left_out, refused=True))
+    else:
+        found, none = environments_of(names, step.context, settings), "none: a pull request releases nothing"
+    step.write(outputs | {"environments": json.dumps(found)})
+    step.console.say(", ".join(found) or none)
     return 0
 
 
 def collect(step: Step) -> int:
-    """Hands on what the releases left behind, as JSON.
+    """Hands on what the releases, or (``what: plans``) the plans, left behind, as JSON.
 
     Raises:
         UsageError: as :func:`releases_in`.
     """
+    if step.input("what") == "plans":
+        plans = {outputs["environment"]: outputs for _, outputs in left_behind(Path(step.input("path")))}
+        step.write({"plans": json.dumps(plans)})
+        for name, plan in plans.items():
+            step.console.say(f"{name}: {plan.get('plan-digest')}")
+        return 0
     releases = releases_in(Path(step.input("path")))
     step.write({"releases": json.dumps(releases)})
     for name, release in releases.items():
@@ -51,6 +69,18 @@ def environments_of(names: tuple[str, ...], context: GitHubContext, settings: Se
     Raises:
         UsageError: a name is not in the settings, or the ref belongs to no environment.
     """
+    found = known(names, settings)
+    if context.event_name.startswith("pull_request"):
+        return []
+    return found or [released_to(context, settings)]
+
+
+def known(names: Sequence[str], settings: Settings) -> list[str]:
+    """The named environments in the settings' order.
+
+    Raises:
+        UsageError: a name is not in the settings.
+    """
     for name in names:
         if name not in settings.environments:
             near = get_close_matches(name, settings.environments, n=1)
@@ -58,11 +88,16 @@ def environments_of(names: tuple[str, ...], context: GitHubContext, settings: Se
                 f"there is no environment {name!r}; the settings have {', '.join(settings.environments)}",
                 hint=f"did you mean {near[0]}?" if near else None,
             )
-    if context.event_name.startswith("pull_request"):
-        return []
-    if names:
-        return [name for name in settings.environments if name in names]
-    return [target_of(context.ref, settings, default_branch=context.default_branch or "main").environment]
+    return [name for name in settings.environments if name in names]
+
+
+def released_to(context: GitHubContext, settings: Settings) -> str:
+    """The environment that the branch or tag releases to.
+
+    Raises:
+        UsageError: it belongs to none.
+    """
+    return target_of(context.ref, settings, default_branch=context.default_branch or "main").environment
 
 
 def releases_in(folder: Path) -> dict[str, dict[str, Any]]:

@@ -1,5 +1,6 @@
 """What goes to GitHub's pages from a run: the report to the pull request, the notes to the tag's release."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,16 +18,34 @@ TAGS = "refs/tags/"
 def post(step: Step) -> int:
     """Posts what lies in the folder that the step's input ``path`` names.
 
+    The input ``what`` says what that is: ``report`` or notes, the ``plans`` of a pull request, or ``drift``.
+
     Raises:
-        UsageError, ServiceError: as :func:`post_what_is_in`.
+        UsageError, ServiceError: as :func:`post_what_is_in`; the input ``what`` is none of these.
     """
     token = step.input("github-token")
     if not token:
         raise UsageError("the input github-token is empty", hint="leave it out: its default is the job's own")
     project = step.input("working-directory") or "."
-    for posted in post_what_is_in(Path(step.input("path")), step.context, token, project=project):
+    for posted in _posted(step, Path(step.input("path")), token, project):
         step.tell(posted)
     return 0
+
+
+def _posted(step: Step, folder: Path, token: str, project: str) -> Iterator[Posted]:
+    what = step.input("what") or "report"
+    if what == "report":
+        yield from post_what_is_in(folder, step.context, token, project=project)
+        return
+    if what not in ("plans", "drift"):
+        raise UsageError(f"the input what is {what!r}", hint="it is report, plans or drift")
+    from mlops_config.github.deploying_report import drift_to_issues, plans_in, plans_to_pull_request
+
+    plans = plans_in(folder, json.loads(step.input("environments") or "[]"))
+    if what == "plans":
+        yield plans_to_pull_request(plans, step.context, token, project=project)
+    else:
+        yield from drift_to_issues(plans, step.context, token, project=project)
 
 
 def report_to_pull_request(context: GitHubContext, token: str, *, project: str, report: str) -> Posted:

@@ -1,16 +1,11 @@
 """The rollback as a step: the plan in the job summary, what came of it as outputs."""
 
-import os
 import re
 
 from mlops_config.errors import JobRefusedError, UsageError
-from mlops_config.github import commands
+from mlops_config.github.handed_over import set_variables
 from mlops_config.github.step import Step
 from mlops_config.release.markdown import fenced
-
-_VARIABLE = re.compile(r"((?:MLOPS|MLFLOW|AWS|GOOGLE)_[A-Z0-9_]+)=(.*)")
-_NEVER = re.compile(r"MLOPS_(?:INPUT_|CONFIG_|ENVIRONMENT|STORE)")
-"""What the inputs say, or what would make us prove ourselves against another deployment."""
 
 
 def roll_back(step: Step) -> int:
@@ -26,10 +21,10 @@ def roll_back(step: Step) -> int:
     from mlops_config.runtime.rollback.opening import opened
     from mlops_config.runtime.rollback.running import Asked
 
-    is_dry = _truth(step, "dry-run")
+    is_dry = step.truth("dry-run")
     settings = step.input("settings") or None
     root, _ = step.tree(step.input("working-directory") or ".", settings)
-    _set_variables(step)
+    set_variables(step)
     request = Request(
         environment=step.input("environment"),
         root=root,
@@ -74,31 +69,8 @@ def _because(step: Step) -> str:
     return f"{step.input('because') or 'asked for'} ({who}{step.context.run_url})"
 
 
-def _truth(step: Step, name: str) -> bool:
-    given = step.input(name) or "false"
-    if given not in ("true", "false"):
-        raise UsageError(f"the input {name} is {given!r}", hint="say true or false")
-    return given == "true"
-
-
 def _number(step: Step, name: str) -> int | None:
     given = step.input(name)
     if given and not re.fullmatch(r"[1-9][0-9]{0,8}", given):
         raise UsageError(f"the input {name} is {given!r}", hint="give a model version, such as 3")
     return int(given) if given else None
-
-
-def _set_variables(step: Step) -> None:
-    """Puts the variables that the caller hands over into the environment, their values masked in the log."""
-    for number, line in enumerate(step.input("variables").splitlines(), 1):
-        if not line.strip():
-            continue
-        match = _VARIABLE.fullmatch(line.strip())
-        if match is None or _NEVER.match(match[1]):
-            raise UsageError(
-                f"line {number} of the input variables is no NAME=value that may be given here",
-                hint="names begin with MLOPS_SECRET_, MLOPS_, MLFLOW_, AWS_ or GOOGLE_",
-            )
-        if match[2]:
-            step.console.command(commands.mask(match[2]))
-        os.environ[match[1]] = match[2]

@@ -47,6 +47,17 @@ class Step:
         """What the caller gave for the input ``name``, or nothing."""
         return self.inputs.get(variable(name), "").strip()
 
+    def truth(self, name: str) -> bool:
+        """The input ``name`` as a truth value; false where nothing was given.
+
+        Raises:
+            UsageError: it is neither ``true`` nor ``false``.
+        """
+        given = self.input(name) or "false"
+        if given not in ("true", "false"):
+            raise UsageError(f"the input {name} is {given!r}", hint="say true or false")
+        return given == "true"
+
     def tree(self, working_directory: str, settings: str | None) -> tuple[Path, Settings]:
         """The project's folder and its settings.
 

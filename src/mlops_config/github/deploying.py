@@ -1,0 +1,221 @@
+"""The deployment as a step: the verb ``deploy`` run with the step's inputs, its plan in the job summary.
+
+The plan leaves the job only as people read it, masked, and as a file that is sealed: what else the verb
+writes stays in a folder that no step uploads.
+"""
+
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from mlops_config.errors import FindingsError, MlopsConfigError, UsageError
+from mlops_config.files import make_output_folder, write_atomically
+from mlops_config.github import commands
+from mlops_config.github.console import ActionConsole
+from mlops_config.github.deploying_report import PLAN_NAME
+from mlops_config.github.deploying_targets import MODES, require_terraform
+from mlops_config.github.handed_over import set_variables
+from mlops_config.github.matrix import OUTPUTS_NAME
+from mlops_config.github.step import Outputs, Step
+from mlops_config.release.markdown import fenced
+
+PRIVATE_FOLDER = "mlops-config-private"
+"""Below RUNNER_TEMP: what the verb writes, the plan file in the clear among it."""
+SEALED_NAME = "plan.sealed"
+DOCUMENT_NAME = "plan.json"
+KEY_VARIABLE = "MLOPS_PLAN_KEY"
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def deploy(step: Step) -> int:
+    """Plans, deploys what was planned, or looks for drift, as the input ``mode`` says.
+
+    A drift is no failure of the step: the output ``drifted`` tells.
+
+    Raises:
+        UsageError: an input is not what it should be.
+        MlopsConfigError: as ``mlops-config deploy``; what a plan failed of is left for the comment too.
+    """
+    mode, environment = step.input("mode"), step.input("environment")
+    if mode not in MODES:
+        raise UsageError(f"the input mode is {mode!r}", hint=f"it is {', '.join(MODES)}")
+    root, settings = step.tree(step.input("working-directory") or ".", step.input("settings") or None)
+    if environment not in settings.environments:
+        raise UsageError(f"there is no environment {environment!r} in the settings")
+    require_terraform(settings)
+    private = step.output.parent / PRIVATE_FOLDER
+    left = step.output / environment
+    make_output_folder(left)
+    try:
+        arguments = _arguments(step, mode, environment, root, private)
+        _hand_over(step)
+        document, failure = _run(arguments, step.console)
+        if failure is not None and not (mode == "drift" and isinstance(failure, FindingsError)):
+            raise failure
+    except MlopsConfigError as error:
+        if mode != "deploy":
+            _leave(left, {"environment": environment, "mode": mode, "failed": error.message})
+        step.summarize(
+            f"### {_TITLES[mode]} `{environment}`\n\n❌ not done:\n\n{fenced(error.message, 'text')}"
+        )
+        raise
+    outputs = _outputs(document, private / environment / "plan", mode)
+    _tell(step, private / environment, left, mode, environment)
+    step.write(outputs)
+    _leave(left, {"environment": environment, "mode": mode, **outputs})
+    if outputs.get("drifted"):
+        step.warn(f"{environment} has drifted from what Terraform made: see the job summary")
+    return 0
+
+
+_TITLES = {"plan": "Plan for", "deploy": "Deployment to", "drift": "Drift of"}
+
+
+def _arguments(step: Step, mode: str, environment: str, root: Path, output: Path) -> list[str]:
+    """The verb's arguments."""
+    given = [
+        "deploy",
+        f"--environment={environment}",
+        f"--root={root}",
+        f"--output={output}",
+        "--format=json",
+    ]
+    named = ("store", "airflow", "dags-folder")
+    given += [f"--{name}={step.input(name)}" for name in named if step.input(name)]
+    if step.input("settings"):
+        given.append(f"--settings={root / step.input('settings')}")
+    release = step.input("release")
+    if mode == "deploy":
+        given += _reviewed(step, environment)
+        if step.truth("with-dags"):
+            given.append("--with-dags")
+        return given
+    given.append("--plan" if mode == "plan" else "--drift")
+    if mode == "plan" and (step.context.pull_request is not None or step.truth("from-tree")):
+        given.append("--from-tree")
+    elif release:
+        given.append(f"--release={release}")
+    return given
+
+
+def _reviewed(step: Step, environment: str) -> list[str]:
+    """The plan that may be applied, and the release that it is for."""
+    try:
+        plan = json.loads(step.input("reviewed"))[environment]
+        digest, release = str(plan["plan-digest"]), str(plan["release"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"the input reviewed does not say which plan of {environment} was reviewed",
+            hint="give it the output `plans` of the job that collects the plans",
+        ) from error
+    if not _DIGEST.fullmatch(digest):
+        raise UsageError(f"the plan of {environment} that was reviewed has the digest {digest!r}")
+    sealed = Path(step.input("plan")) / SEALED_NAME if step.input("plan") else None
+    given = [f"--release={release}", f"--reviewed={digest}"]
+    if sealed is not None and sealed.is_file() and step.input("plan-key"):
+        given.append(f"--plan-file={sealed}")
+    return given
+
+
+def _hand_over(step: Step) -> None:
+    """What the verb takes from the environment alone."""
+    set_variables(step)
+    key = step.input("plan-key")
+    if key:
+        step.console.command(commands.mask(key))
+        os.environ[KEY_VARIABLE] = key
+    # Terraform's debug log shows requests with their credentials, and it would go into the run's log.
+    for name in [name for name in os.environ if name.startswith("TF_LOG")]:
+        del os.environ[name]
+
+
+def _run(arguments: Sequence[str], console: ActionConsole) -> tuple[dict[str, Any], MlopsConfigError | None]:
+    """What the verb prints for programs, and how it failed. Its progress goes to the log, as text alone."""
+    from mlops_config.cli import parser
+
+    printed, lines = io.StringIO(), _Lines(console)
+    failure: MlopsConfigError | None = None
+    with redirect_stdout(printed), redirect_stderr(lines):
+        parsed = parser(["deploy"]).parse_args(arguments)
+        try:
+            code: int = parsed.run(parsed)
+        except MlopsConfigError as error:
+            code, failure = 0, error
+    lines.end()
+    if code:
+        failure = FindingsError("see the lines above")
+    try:
+        document = json.loads(printed.getvalue() or "{}")
+    except ValueError:
+        console.say(printed.getvalue())
+        document = {}
+    return document, failure
+
+
+class _Lines(io.TextIOBase):
+    """Hands each whole line to the console, which lets no line be a workflow command."""
+
+    def __init__(self, console: ActionConsole) -> None:
+        self._console = console
+        self._begun = ""
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Takes a piece of a line, or several."""
+        *whole, self._begun = (self._begun + text).split("\n")
+        for line in whole:
+            self._console.say(line)
+        return len(text)
+
+    def end(self) -> None:
+        """Says what no line break ended."""
+        if self._begun:
+            self.write("\n")
+
+
+def _outputs(document: dict[str, Any], plan_folder: Path, mode: str) -> Outputs:
+    """What later steps and jobs are told, from the plan's document and from what the verb printed."""
+    path = plan_folder / DOCUMENT_NAME
+    plan: dict[str, Any] = json.loads(path.read_bytes()) if path.is_file() else {}
+    outputs: Outputs = {
+        "plan-digest": str(plan.get("digest") or ""),
+        "changes": str(plan.get("summary") or ""),
+        "has-changes": bool(plan.get("has_changes")),
+        "deletes": bool(plan.get("deletes")),
+        "release": str(document.get("release") or plan.get("release") or ""),
+        "config-digest": str(document.get("config_digest") or ""),
+        "drifted": mode == "drift" and bool(plan.get("drifted")),
+        "deployed": mode == "deploy",
+    }
+    return outputs
+
+
+def _tell(step: Step, private: Path, left: Path, mode: str, environment: str) -> None:
+    """The plan into the summary and, with what may leave the job, into the folder that is uploaded."""
+    plan = private / "plan" / PLAN_NAME
+    text = plan.read_text("utf-8").strip() if plan.is_file() else ""
+    step.summarize(f"### {_TITLES[mode]} `{environment}`\n\n{text}")
+    if mode == "deploy":
+        for name in ("release.json", "notes.md"):
+            if (private / name).is_file():
+                shutil.copy(private / name, left / name)
+        return
+    if text:
+        write_atomically(left / PLAN_NAME, f"{text}\n".encode())
+    sealed = private / "plan" / SEALED_NAME
+    if sealed.is_file() and step.input("plan-key"):
+        shutil.copy(sealed, left / SEALED_NAME)
+
+
+def _leave(left: Path, outputs: Outputs) -> None:
+    write_atomically(left / OUTPUTS_NAME, json.dumps(outputs, indent=2).encode())
