@@ -1,0 +1,34 @@
+# How what an environment has is called: everything begins with its name, so a prefix is what a policy can say.
+
+locals {
+  at = { for environment, each in var.environments : environment => {
+    airflow      = "arn:${local.partition}:airflow:${var.region}:${var.account_id}"
+    airflow_name = coalesce(each.airflow, each.name)
+    # Buckets of ours are <name>-<account> and <name>-<what>-<account>, and their logs.
+    buckets   = "arn:${local.partition}:s3:::${each.name}-*"
+    ecr       = "arn:${local.partition}:ecr:${var.region}:${var.account_id}:repository/${each.name}*"
+    keys      = "arn:${local.partition}:kms:${var.region}:${var.account_id}:key/*"
+    aliases   = "arn:${local.partition}:kms:${var.region}:${var.account_id}:alias/${each.name}-*"
+    role      = "arn:${local.partition}:iam::${var.account_id}:role/${each.name}-*"
+    policy    = "arn:${local.partition}:iam::${var.account_id}:policy/${each.name}-*"
+    boundary  = "arn:${local.partition}:iam::${var.account_id}:policy/github-${each.name}-boundary"
+    topics    = "arn:${local.partition}:sns:${var.region}:${var.account_id}:${each.name}-*"
+    logs      = "arn:${local.partition}:logs:${var.region}:${var.account_id}:log-group"
+    aps       = "arn:${local.partition}:aps:${var.region}:${var.account_id}"
+    secrets   = "arn:${local.partition}:secretsmanager:${var.region}:${var.account_id}:secret"
+    ec2       = "arn:${local.partition}:ec2:${var.region}:${var.account_id}"
+    sagemaker = "arn:${local.partition}:sagemaker:${var.region}:${var.account_id}"
+
+    store_bucket = each.store == null ? "arn:${local.partition}:s3:::${each.name}-${var.account_id}" : "arn:${local.partition}:s3:::${split("/", trimprefix(each.store, "s3://"))[0]}"
+    store        = each.store == null ? "arn:${local.partition}:s3:::${each.name}-${var.account_id}/*" : "arn:${local.partition}:s3:::${trimsuffix(trimprefix(each.store, "s3://"), "/")}/*"
+    dags_bucket  = each.dags_folder == null ? "arn:${local.partition}:s3:::${each.name}-airflow-${var.account_id}" : "arn:${local.partition}:s3:::${split("/", trimprefix(each.dags_folder, "s3://"))[0]}"
+    dags         = each.dags_folder == null ? "arn:${local.partition}:s3:::${each.name}-airflow-${var.account_id}/dags/*" : "arn:${local.partition}:s3:::${trimsuffix(trimprefix(each.dags_folder, "s3://"), "/")}/*"
+
+    state = "arn:${local.partition}:s3:::${var.state.bucket}/${each.state_key}"
+    # What was made with this environment's tag, and what is made must have it.
+    owned = { StringEquals = { "aws:ResourceTag/environment" = environment } }
+    made  = { StringEquals = { "aws:RequestTag/environment" = environment } }
+  } }
+
+  through_s3 = { StringEquals = { "kms:ViaService" = "s3.${var.region}.amazonaws.com" } }
+}

@@ -1,0 +1,237 @@
+locals {
+  # Buckets, repositories, keys, secrets.
+  apply_data_statements = { for environment, at in local.at : environment => [
+    {
+      Sid    = "Buckets"
+      Effect = "Allow"
+      Action = [
+        "s3:CreateBucket", "s3:DeleteBucket", "s3:DeleteBucketPolicy", "s3:PutBucket*", "s3:PutEncryptionConfiguration",
+        "s3:PutLifecycleConfiguration", "s3:ListBucketVersions",
+      ]
+      Resource = [at.buckets]
+    },
+    {
+      Sid    = "AirflowsFiles"
+      Effect = "Allow"
+      Action = [
+        "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectVersion",
+        "s3:PutObject", "s3:PutObjectTagging",
+      ]
+      Resource = ["${at.dags_bucket}/*"]
+    },
+    {
+      Sid    = "Repositories"
+      Effect = "Allow"
+      Action = [
+        "ecr:CreateRepository", "ecr:DeleteLifecyclePolicy", "ecr:DeleteRepository", "ecr:DeleteRepositoryPolicy",
+        "ecr:PutImageScanningConfiguration", "ecr:PutImageTagMutability", "ecr:PutLifecyclePolicy",
+        "ecr:SetRepositoryPolicy", "ecr:TagResource", "ecr:UntagResource",
+      ]
+      Resource = [at.ecr]
+    },
+    {
+      # A key has no name before it is there: its tag says whose it is.
+      Sid       = "MakeKeys"
+      Effect    = "Allow"
+      Action    = ["kms:CreateKey"]
+      Resource  = ["*"]
+      Condition = at.made
+    },
+    {
+      Sid    = "Keys"
+      Effect = "Allow"
+      Action = [
+        "kms:CreateAlias", "kms:CreateGrant", "kms:DeleteAlias", "kms:DisableKey", "kms:EnableKeyRotation",
+        "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias",
+        "kms:UpdateKeyDescription",
+      ]
+      Resource  = [at.keys]
+      Condition = at.owned
+    },
+    {
+      # Naming a key needs the right to the name as well as to the key.
+      Sid      = "KeyNames"
+      Effect   = "Allow"
+      Action   = ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"]
+      Resource = [at.aliases]
+    },
+    {
+      Sid       = "TagNewKeys"
+      Effect    = "Allow"
+      Action    = ["kms:TagResource"]
+      Resource  = [at.keys]
+      Condition = at.made
+    },
+    {
+      Sid    = "Secrets"
+      Effect = "Allow"
+      Action = [
+        "secretsmanager:CreateSecret", "secretsmanager:DeleteSecret", "secretsmanager:PutResourcePolicy",
+        "secretsmanager:DeleteResourcePolicy", "secretsmanager:RestoreSecret", "secretsmanager:TagResource",
+        "secretsmanager:UntagResource", "secretsmanager:UpdateSecret",
+      ]
+      Resource = ["${at.secrets}:airflow/*/mlops_${replace(environment, "-", "_")}*", "${at.secrets}:${var.environments[environment].name}*"]
+    },
+    {
+      # Values are written for the Connection and the Variable only: no secret of people's passes through here.
+      Sid      = "WriteConnection"
+      Effect   = "Allow"
+      Action   = ["secretsmanager:PutSecretValue"]
+      Resource = [for kind in ["connections", "variables"] : "${at.secrets}:airflow/${kind}/mlops_${replace(environment, "-", "_")}*"]
+    },
+  ] }
+
+  # Airflow, its network, Prometheus and its topics.
+  apply_service_statements = { for environment, at in local.at : environment => [
+    {
+      Sid      = "Airflow"
+      Effect   = "Allow"
+      Action   = ["airflow:CreateEnvironment", "airflow:DeleteEnvironment", "airflow:TagResource", "airflow:UntagResource", "airflow:UpdateEnvironment"]
+      Resource = ["${at.airflow}:environment/${at.airflow_name}"]
+    },
+    {
+      # MWAA reaches into the subnets by endpoints, which it makes in the caller's name.
+      Sid      = "AirflowsEndpoints"
+      Effect   = "Allow"
+      Action   = ["ec2:CreateVpcEndpoint"]
+      Resource = [for kind in ["security-group", "subnet", "vpc", "vpc-endpoint"] : "${at.ec2}:${kind}/*"]
+    },
+    {
+      Sid    = "MakeNetwork"
+      Effect = "Allow"
+      Action = [
+        "ec2:AllocateAddress", "ec2:CreateFlowLogs", "ec2:CreateInternetGateway", "ec2:CreateNatGateway",
+        "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:CreateVpc",
+      ]
+      Resource = [for kind in ["elastic-ip", "internet-gateway", "natgateway", "route-table", "security-group", "subnet", "vpc", "vpc-flow-log"] : "${at.ec2}:${kind}/*"]
+    },
+    {
+      Sid       = "TagWhatIsMade"
+      Effect    = "Allow"
+      Action    = ["ec2:CreateTags"]
+      Resource  = ["${at.ec2}:*/*"]
+      Condition = at.made
+    },
+    {
+      Sid    = "Network"
+      Effect = "Allow"
+      Action = [
+        "ec2:AssociateRouteTable", "ec2:AttachInternetGateway", "ec2:AuthorizeSecurityGroup*", "ec2:CreateRoute",
+        "ec2:DeleteFlowLogs", "ec2:DeleteInternetGateway", "ec2:DeleteNatGateway", "ec2:DeleteRoute", "ec2:DeleteRouteTable",
+        "ec2:DeleteSecurityGroup", "ec2:DeleteSubnet", "ec2:DeleteTags", "ec2:DeleteVpc", "ec2:DeleteVpcEndpoints",
+        "ec2:DetachInternetGateway", "ec2:DisassociateAddress", "ec2:DisassociateRouteTable", "ec2:ModifySubnetAttribute",
+        "ec2:ModifyVpcAttribute", "ec2:ModifyVpcEndpoint", "ec2:ReleaseAddress", "ec2:ReplaceRoute",
+        "ec2:RevokeSecurityGroup*",
+      ]
+      Resource  = ["${at.ec2}:*/*"]
+      Condition = at.owned
+    },
+    {
+      Sid       = "MakeWorkspace"
+      Effect    = "Allow"
+      Action    = ["aps:CreateWorkspace"]
+      Resource  = ["*"]
+      Condition = at.made
+    },
+    {
+      Sid    = "Workspace"
+      Effect = "Allow"
+      Action = [
+        "aps:CreateAlertManagerDefinition", "aps:CreateLoggingConfiguration", "aps:CreateRuleGroupsNamespace",
+        "aps:DeleteAlertManagerDefinition", "aps:DeleteLoggingConfiguration", "aps:DeleteRuleGroupsNamespace",
+        "aps:DeleteWorkspace", "aps:PutAlertManagerDefinition", "aps:PutRuleGroupsNamespace", "aps:TagResource",
+        "aps:UntagResource", "aps:UpdateLoggingConfiguration", "aps:UpdateWorkspaceAlias", "aps:UpdateWorkspaceConfiguration",
+      ]
+      Resource  = ["${at.aps}:*"]
+      Condition = at.owned
+    },
+    {
+      Sid    = "Topics"
+      Effect = "Allow"
+      Action = [
+        "sns:CreateTopic", "sns:DeleteTopic", "sns:SetSubscriptionAttributes", "sns:SetTopicAttributes", "sns:Subscribe",
+        "sns:TagResource", "sns:Unsubscribe", "sns:UntagResource",
+      ]
+      Resource = [at.topics]
+    },
+    {
+      Sid      = "Logs"
+      Effect   = "Allow"
+      Action   = ["logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource"]
+      Resource = [for group in ["/aws/vendedlogs/prometheus/", "/aws/vpc/", "airflow-"] : "${at.logs}:${group}${var.environments[environment].name}*"]
+    },
+    {
+      # Deliveries of a service's own log know no resources.
+      Sid      = "LogDeliveries"
+      Effect   = "Allow"
+      Action   = ["logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery"]
+      Resource = ["*"]
+    },
+  ] }
+
+  # Roles and policies of the environment's services, all under the boundary.
+  apply_role_statements = { for environment, at in local.at : environment => [
+    {
+      # Only while the boundary is on: a role without it cannot be made, and none is widened.
+      Sid       = "BoundedRoles"
+      Effect    = "Allow"
+      Action    = ["iam:AttachRolePolicy", "iam:CreateRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"]
+      Resource  = [at.role]
+      Condition = { StringEquals = { "iam:PermissionsBoundary" = at.boundary } }
+    },
+    {
+      Sid      = "Roles"
+      Effect   = "Allow"
+      Action   = ["iam:DeleteRole", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole", "iam:UpdateRoleDescription"]
+      Resource = [at.role]
+    },
+    {
+      Sid      = "Policies"
+      Effect   = "Allow"
+      Action   = ["iam:CreatePolicy", "iam:CreatePolicyVersion", "iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:SetDefaultPolicyVersion", "iam:TagPolicy", "iam:UntagPolicy"]
+      Resource = [at.policy]
+    },
+    {
+      Sid       = "HandRolesToServices"
+      Effect    = "Allow"
+      Action    = ["iam:PassRole"]
+      Resource  = [at.role]
+      Condition = { StringEquals = { "iam:PassedToService" = ["airflow.amazonaws.com", "airflow-env.amazonaws.com", "sagemaker.amazonaws.com", "vpc-flow-logs.amazonaws.com"] } }
+    },
+    {
+      # AWS makes these itself, once for each account.
+      Sid       = "ServicesOwnRoles"
+      Effect    = "Allow"
+      Action    = ["iam:CreateServiceLinkedRole"]
+      Resource  = ["arn:${local.partition}:iam::${var.account_id}:role/aws-service-role/airflow.amazonaws.com/*", "arn:${local.partition}:iam::${var.account_id}:role/aws-service-role/ops.apigateway.amazonaws.com/*"]
+      Condition = { StringLike = { "iam:AWSServiceName" = ["airflow.amazonaws.com", "ops.apigateway.amazonaws.com"] } }
+    },
+    {
+      # Whatever else is allowed anywhere: the roles of GitHub, their policies and the boundary stay as they are.
+      Sid      = "NeverThemselves"
+      Effect   = "Deny"
+      Action   = ["iam:*"]
+      Resource = ["arn:${local.partition}:iam::${var.account_id}:role/github-*", "arn:${local.partition}:iam::${var.account_id}:policy/github-*", "arn:${local.partition}:iam::${var.account_id}:oidc-provider/*"]
+    },
+    {
+      Sid      = "NeverWithoutBoundary"
+      Effect   = "Deny"
+      Action   = ["iam:DeleteRolePermissionsBoundary"]
+      Resource = ["*"]
+    },
+  ] }
+
+  # A rollback changes back; it takes nothing away, whatever a plan says.
+  keep_statements = { for environment, at in local.at : environment => [
+    {
+      Sid    = "DestroyNothing"
+      Effect = "Deny"
+      Action = [
+        "airflow:DeleteEnvironment", "aps:DeleteWorkspace", "ec2:DeleteVpc", "ecr:DeleteRepository", "iam:DeleteRole",
+        "kms:DisableKey", "kms:ScheduleKeyDeletion", "logs:DeleteLogGroup", "s3:DeleteBucket", "secretsmanager:DeleteSecret",
+        "sns:DeleteTopic",
+      ]
+      Resource = ["*"]
+    },
+  ] }
+}

@@ -1,0 +1,130 @@
+locals {
+  # What a plan looks at: how things are set up, no data. Descriptions whose services know no resources are for "*".
+  read_statements = { for environment, at in local.at : environment => [
+    {
+      Sid    = "ReadSetUp"
+      Effect = "Allow"
+      Action = [
+        "airflow:GetEnvironment", "airflow:ListTagsForResource",
+        "ecr:DescribeRepositories", "ecr:GetLifecyclePolicy", "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource",
+        "iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies",
+        "iam:ListInstanceProfilesForRole", "iam:ListPolicyVersions", "iam:ListRolePolicies", "iam:ListRoleTags",
+        "logs:ListTagsForResource",
+        "s3:GetAccelerateConfiguration", "s3:GetBucket*", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration",
+        "s3:GetReplicationConfiguration", "s3:ListBucket",
+        "sns:GetSubscriptionAttributes", "sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource",
+      ]
+      Resource = [
+        "${at.airflow}:environment/${at.airflow_name}",
+        at.ecr, at.role, at.policy, at.buckets, at.topics,
+        "${at.logs}:/aws/vendedlogs/prometheus/${var.environments[environment].name}*",
+      ]
+    },
+    {
+      Sid       = "ReadTaggedSetUp"
+      Effect    = "Allow"
+      Action    = ["aps:Describe*", "aps:GetAlertManagerStatus", "aps:ListTagsForResource", "kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags"]
+      Resource  = ["${at.aps}:*", at.keys]
+      Condition = at.owned
+    },
+    {
+      Sid      = "ReadListings"
+      Effect   = "Allow"
+      Action   = ["aps:ListWorkspaces", "ec2:Describe*", "kms:ListAliases", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies"]
+      Resource = ["*"]
+    },
+    {
+      # Terraform's own files there, to compare them: DAG files, requirements, the start-up script.
+      Sid      = "ReadAirflowsFiles"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject", "s3:GetObjectTagging"]
+      Resource = ["${at.dags_bucket}/*"]
+    },
+    {
+      # The Connection and Variable that Terraform writes; secrets that people fill in are only described.
+      Sid      = "ReadConnection"
+      Effect   = "Allow"
+      Action   = ["secretsmanager:GetSecretValue"]
+      Resource = [for kind in ["connections", "variables"] : "${at.secrets}:airflow/${kind}/mlops_${replace(environment, "-", "_")}*"]
+    },
+    {
+      Sid      = "DescribeSecrets"
+      Effect   = "Allow"
+      Action   = ["secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy"]
+      Resource = ["${at.secrets}:airflow/*/mlops_${replace(environment, "-", "_")}*", "${at.secrets}:${var.environments[environment].name}*"]
+    },
+    {
+      # Releases, and whether the image is still there: looked at before anything is changed.
+      Sid      = "ReadReleases"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject"]
+      Resource = [at.store]
+    },
+    {
+      Sid      = "ListReleases"
+      Effect   = "Allow"
+      Action   = ["s3:ListBucket"]
+      Resource = [at.store_bucket]
+    },
+    {
+      Sid      = "ReadImages"
+      Effect   = "Allow"
+      Action   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:ListImages"]
+      Resource = [at.ecr]
+    },
+    {
+      # A login is for the whole registry; what may be done with it is the statement before.
+      Sid      = "LogInToRegistry"
+      Effect   = "Allow"
+      Action   = ["ecr:GetAuthorizationToken"]
+      Resource = ["*"]
+    },
+    {
+      Sid       = "DecryptThroughS3"
+      Effect    = "Allow"
+      Action    = ["kms:Decrypt"]
+      Resource  = [at.keys]
+      Condition = { StringEquals = merge(local.through_s3.StringEquals, at.owned.StringEquals) }
+    },
+  ] }
+
+  state_of = { for environment, at in local.at : environment => [
+    {
+      Sid       = "FindState"
+      Effect    = "Allow"
+      Action    = ["s3:ListBucket"]
+      Resource  = ["arn:${local.partition}:s3:::${var.state.bucket}"]
+      Condition = { StringLike = { "s3:prefix" = ["${var.environments[environment].state_key}*"] } }
+    },
+    {
+      Sid      = "ReadState"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject"]
+      Resource = [at.state, "${at.state}.tflock"]
+    },
+    {
+      Sid      = "LockState"
+      Effect   = "Allow"
+      Action   = ["s3:DeleteObject", "s3:PutObject"]
+      Resource = ["${at.state}.tflock"]
+    },
+    {
+      Sid       = "UseStatesKey"
+      Effect    = "Allow"
+      Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Resource  = var.state.encryption_key[*]
+      Condition = local.through_s3
+    },
+  ] }
+
+  # A plan locks the state, and writes none.
+  lock_statements = local.state_of
+  state_statements = { for environment, at in local.at : environment => concat(local.state_of[environment], [
+    {
+      Sid      = "WriteState"
+      Effect   = "Allow"
+      Action   = ["s3:PutObject"]
+      Resource = [at.state]
+    },
+  ]) }
+}

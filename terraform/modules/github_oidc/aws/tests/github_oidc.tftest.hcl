@@ -1,0 +1,192 @@
+mock_provider "aws" {}
+
+variables {
+  account_id = "444455556666"
+  region     = "eu-central-1"
+  repository = { owner = "acme", owner_id = "1000001", name = "fares", id = "2000002" }
+  environments = {
+    prod = {
+      name         = "city-taxi-trip-fare-prod"
+      publish_refs = ["refs/tags/release/v*"]
+      state_key    = "city-taxi/prod/aws.tfstate"
+      endpoint     = "trip-fare-prod"
+    }
+  }
+  state = { bucket = "acme-terraform-444455556666" }
+}
+
+run "each_role_is_for_its_own_jobs_of_this_repository" {
+  command = plan
+
+  assert {
+    condition = { for key, role in aws_iam_role.this : key => jsondecode(role.assume_role_policy).Statement[0].Condition.StringLike["token.actions.githubusercontent.com:sub"] } == {
+      "prod plan" = [
+        "repo:acme/fares:pull_request",
+        "repo:acme/fares:ref:refs/heads/main",
+        "repo:acme/fares:environment:prod-plan",
+        "repo:acme/fares:ref:refs/tags/release/v*",
+        "repo:acme@1000001/fares@2000002:pull_request",
+        "repo:acme@1000001/fares@2000002:ref:refs/heads/main",
+        "repo:acme@1000001/fares@2000002:environment:prod-plan",
+        "repo:acme@1000001/fares@2000002:ref:refs/tags/release/v*",
+      ]
+      "prod publish" = [
+        "repo:acme/fares:environment:prod",
+        "repo:acme/fares:ref:refs/tags/release/v*",
+        "repo:acme@1000001/fares@2000002:environment:prod",
+        "repo:acme@1000001/fares@2000002:ref:refs/tags/release/v*",
+      ]
+      "prod deploy"   = ["repo:acme/fares:environment:prod", "repo:acme@1000001/fares@2000002:environment:prod"]
+      "prod rollback" = ["repo:acme/fares:environment:prod", "repo:acme@1000001/fares@2000002:environment:prod"]
+    }
+    error_message = "Other jobs are let in: ${jsonencode(values(aws_iam_role.this)[*].assume_role_policy)}"
+  }
+  assert {
+    condition     = alltrue([for role in aws_iam_role.this : jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals == { "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com" } && length(jsondecode(role.assume_role_policy).Statement) == 1])
+    error_message = "A token for somebody else is taken."
+  }
+
+  # A plan changes nothing but its lock.
+  assert {
+    condition = alltrue(flatten([for each in flatten([for key in ["prod read", "prod lock"] : jsondecode(aws_iam_policy.this[key].policy).Statement]) : [
+      for action in each.Action : can(regex(":(Batch)?(Get|Describe|List)", action)) || contains(["kms:Decrypt"], action) || contains(["LockState", "UseStatesKey"], each.Sid)
+    ]]))
+    error_message = "A plan may change something."
+  }
+  assert {
+    condition     = [for each in jsondecode(aws_iam_policy.this["prod lock"].policy).Statement : each.Resource if contains(each.Action, "s3:PutObject")] == [["arn:aws:s3:::acme-terraform-444455556666/city-taxi/prod/aws.tfstate.tflock"]]
+    error_message = "A plan may write a state."
+  }
+  assert {
+    condition     = toset([for key, attachment in aws_iam_role_policy_attachment.this : key if startswith(key, "prod plan")]) == toset(["prod plan read", "prod plan lock"])
+    error_message = "A plan has other policies."
+  }
+
+  # Only what has no resources, or none yet, is for every resource, and then under a condition where there is one.
+  assert {
+    condition = toset([for each in flatten([for policy in aws_iam_policy.this : jsondecode(policy.policy).Statement]) : each.Sid if each.Effect == "Allow" && contains(each.Resource, "*")]) == toset([
+      "ReadListings", "LogInToRegistry", "FindOwn", "MakeKeys", "MakeWorkspace", "LogDeliveries",
+    ])
+    error_message = "A statement is for every resource."
+  }
+  assert {
+    condition     = alltrue([for each in flatten([for policy in aws_iam_policy.this : jsondecode(policy.policy).Statement]) : !contains(["MakeKeys", "MakeWorkspace"], each.Sid) || try(each.Condition, null) == { StringEquals = { "aws:RequestTag/environment" = "prod" } }])
+    error_message = "Something can be made without the environment's tag."
+  }
+  assert {
+    condition     = alltrue(flatten([for each in flatten([for policy in aws_iam_policy.this : jsondecode(policy.policy).Statement]) : [for action in each.Action : each.Effect == "Deny" || (action != "*" && !endswith(action, ":*"))]]))
+    error_message = "A whole service is allowed."
+  }
+
+  # Who deploys makes bounded roles, and cannot change what lets them in.
+  assert {
+    condition     = [for each in jsondecode(aws_iam_policy.this["prod apply-roles"].policy).Statement : each if contains(each.Action, "iam:CreateRole")][0].Condition == { StringEquals = { "iam:PermissionsBoundary" = "arn:aws:iam::444455556666:policy/github-city-taxi-trip-fare-prod-boundary" } }
+    error_message = "A role can be made without the boundary."
+  }
+  assert {
+    condition     = alltrue(flatten([for each in jsondecode(aws_iam_policy.this["prod apply-roles"].policy).Statement : [for arn in each.Resource : each.Effect == "Deny" || can(regex(":(role|policy)/city-taxi-trip-fare-prod-\\*$|:role/aws-service-role/", arn))]]))
+    error_message = "Roles of others can be changed: ${aws_iam_policy.this["prod apply-roles"].policy}"
+  }
+  assert {
+    condition     = [for each in jsondecode(aws_iam_policy.this["prod apply-roles"].policy).Statement : each.Resource if each.Sid == "NeverThemselves"][0] == ["arn:aws:iam::444455556666:role/github-*", "arn:aws:iam::444455556666:policy/github-*", "arn:aws:iam::444455556666:oidc-provider/*"]
+    error_message = "GitHub's own roles can be changed."
+  }
+  assert {
+    condition     = contains(keys(aws_iam_role_policy_attachment.this), "prod rollback keep") && !contains(keys(aws_iam_role_policy_attachment.this), "prod deploy keep") && contains(keys(aws_iam_role_policy_attachment.this), "prod rollback endpoint")
+    error_message = "A rollback may destroy, or cannot move the endpoint."
+  }
+  assert {
+    condition     = toset([for key in keys(aws_iam_role_policy_attachment.this) : key if startswith(key, "prod publish")]) == toset(["prod publish publish"]) && !strcontains(aws_iam_policy.this["prod publish"].policy, "iam:") && !strcontains(aws_iam_policy.this["prod publish"].policy, "Delete")
+    error_message = "Who publishes may do more."
+  }
+  assert {
+    condition     = !strcontains(aws_iam_policy.boundary["prod"].policy, "iam:Create") || strcontains(aws_iam_policy.boundary["prod"].policy, "iam:CreateServiceLinkedRole")
+    error_message = "The boundary lets roles be made."
+  }
+
+  # AWS takes 6,144 letters of a policy and ten policies of a role.
+  assert {
+    condition     = alltrue([for policy in concat(values(aws_iam_policy.this), values(aws_iam_policy.boundary)) : length(policy.policy) <= 6144])
+    error_message = "Too long: ${jsonencode({ for key, policy in aws_iam_policy.this : key => length(policy.policy) if length(policy.policy) > 6144 })}"
+  }
+  assert {
+    condition     = alltrue([for role in keys(aws_iam_role.this) : length([for key in keys(aws_iam_role_policy_attachment.this) : key if startswith(key, "${role} ")]) <= 10])
+    error_message = "A role has more policies than AWS takes."
+  }
+  assert {
+    condition     = alltrue([for name in concat(values(aws_iam_role.this)[*].name, values(aws_iam_policy.this)[*].name) : startswith(name, "github-")])
+    error_message = "A role lies within the prefix that deploying may change."
+  }
+}
+
+run "environments_without_an_endpoint_and_with_things_of_their_own" {
+  command = plan
+  variables {
+    create_provider    = false
+    plan_pull_requests = false
+    job_workflow_refs  = ["acme/mlops-config-action/.github/workflows/deploy.yml@refs/tags/v1*"]
+    state              = { bucket = "acme-terraform-444455556666", encryption_key = "arn:aws:kms:eu-central-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
+    environments = {
+      staging = {
+        name         = "city-taxi-trip-fare-staging"
+        publish_refs = []
+        state_key    = "city-taxi/staging/aws.tfstate"
+        store        = "s3://acme-ml/configs"
+        dags_folder  = "s3://acme-airflow/dags"
+        airflow      = "acme-shared"
+      }
+    }
+  }
+
+  assert {
+    condition     = output.provider == "arn:aws:iam::444455556666:oidc-provider/token.actions.githubusercontent.com" && length(aws_iam_openid_connect_provider.github) == 0
+    error_message = "A second identity provider is made."
+  }
+  assert {
+    condition     = !contains(keys(aws_iam_policy.this), "staging endpoint") && length(aws_iam_role_policy_attachment.this) == length([for key in keys(aws_iam_role_policy_attachment.this) : key if !endswith(key, " endpoint")])
+    error_message = "There is a policy for an endpoint, and no endpoint."
+  }
+  assert {
+    condition     = [for each in jsondecode(aws_iam_policy.this["staging release"].policy).Statement : each.Resource if contains(["ReadAndWriteReleases", "WriteDeployment", "AskAirflow"], each.Sid)] == [["arn:aws:s3:::acme-ml/configs/*"], ["arn:aws:s3:::acme-airflow/dags/*"], ["arn:aws:airflow:eu-central-1:444455556666:role/acme-shared/Op"]]
+    error_message = "Its own store, folder or Airflow is not used: ${aws_iam_policy.this["staging release"].policy}"
+  }
+  assert {
+    condition     = alltrue([for role in aws_iam_role.this : jsondecode(role.assume_role_policy).Statement[0].Condition.StringLike["token.actions.githubusercontent.com:job_workflow_ref"] == ["acme/mlops-config-action/.github/workflows/deploy.yml@refs/tags/v1*"] && !strcontains(role.assume_role_policy, "pull_request")])
+    error_message = "Any workflow, or a pull request, is let in."
+  }
+  assert {
+    condition     = strcontains(aws_iam_policy.this["staging state"].policy, "UseStatesKey")
+    error_message = "The state cannot be decrypted."
+  }
+}
+
+run "wildcards_and_names_without_numbers_are_refused" {
+  command = plan
+  variables {
+    account_id        = "prod"
+    region            = "eu"
+    repository        = { owner = "acme*", owner_id = "acme", name = "*", id = "0" }
+    default_branch    = "*"
+    job_workflow_refs = ["*"]
+    state             = { bucket = "*" }
+    environments = {
+      Prod = { name = "prod", publish_refs = ["refs/*", "*"], state_key = "../other", store = "s3://acme-ml" }
+    }
+    plan_environment_suffix = ""
+  }
+  expect_failures = [
+    var.account_id, var.region, var.repository, var.default_branch, var.job_workflow_refs, var.state, var.environments,
+    var.plan_environment_suffix,
+  ]
+}
+
+run "two_environments_do_not_share_a_state" {
+  command = plan
+  variables {
+    environments = {
+      dev     = { name = "city-taxi-trip-fare-dev", publish_refs = [], state_key = "city-taxi/aws.tfstate" }
+      staging = { name = "city-taxi-trip-fare-staging", publish_refs = [], state_key = "city-taxi/aws.tfstate" }
+    }
+  }
+  expect_failures = [var.environments]
+}
