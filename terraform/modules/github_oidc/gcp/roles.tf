@@ -98,8 +98,19 @@ locals {
   appliers = { for name, account in local.accounts : name => account if contains(["deploy", "rollback"], account.kind) }
   readers  = { for name, account in local.accounts : name => account if account.kind != "publish" }
 
-  own_bucket     = join(" || ", [for prefix in var.bucket_prefixes : "resource.name.startsWith(\"projects/_/buckets/${prefix}\")"])
-  own_connection = join(" || ", [for kind in ["connections", "variables"] : "resource.name.extract(\"/secrets/{name}/\").startsWith(\"airflow-${kind}-\")"])
+  own_bucket = join(" || ", [for prefix in var.bucket_prefixes : "resource.name.startsWith(\"projects/_/buckets/${prefix}\")"])
+  # By their whole names: what people put values into is called airflow-variables-… as well.
+  own_connection = {
+    for name in keys(var.environments) : name => join(" || ", [
+      for secret in ["airflow-connections-mlops_${replace(name, "-", "_")}", "airflow-variables-mlops_${replace(name, "-", "_")}_release"] :
+      "resource.name.extract(\"/secrets/{name}/\") == \"${secret}\""
+    ])
+  }
+  # Composer's bucket, which the module airflow names so: DAG files are objects that Terraform keeps.
+  dag_bucket = join(" || ", flatten([for prefix in var.bucket_prefixes : [
+    "resource.name.startsWith(\"projects/_/buckets/${prefix}\") && resource.name.extract(\"/buckets/{bucket}/objects/\").endsWith(\"-airflow\")",
+    "resource.type == \"storage.googleapis.com/Bucket\" && resource.name.startsWith(\"projects/_/buckets/${prefix}\") && resource.name.endsWith(\"-airflow\")",
+  ]]))
 }
 
 resource "google_project_iam_custom_role" "this" {
@@ -190,16 +201,21 @@ resource "google_project_iam_member" "connections" {
 
   condition {
     title       = "what Airflow is told"
-    description = "Connections and variables of Airflow, which hold no secret."
-    expression  = local.own_connection
+    description = "The environment's Connection and its release, which hold no secret."
+    expression  = local.own_connection[each.value.environment]
   }
 }
 
-# Airflow's API, where DAG runs are started and followed.
-resource "google_project_iam_member" "airflow" {
-  for_each = local.appliers
+resource "google_project_iam_member" "dags" {
+  for_each = local.readers
 
   project = var.project_id
-  role    = "roles/composer.user"
+  role    = each.value.kind == "plan" ? "roles/storage.objectViewer" : "roles/storage.objectUser"
   member  = google_service_account.this[each.key].member
+
+  condition {
+    title       = "DAG files"
+    description = "Airflow's buckets of ${var.name}, and no releases, states or data."
+    expression  = local.dag_bucket
+  }
 }

@@ -162,6 +162,7 @@ variable "grantable_roles" {
   type        = list(string)
   default = [
     "roles/aiplatform.user",
+    "roles/composer.user",
     "roles/composer.worker",
     "roles/logging.logWriter",
     "roles/monitoring.metricWriter",
