@@ -1,4 +1,9 @@
 locals {
+  network_actions = [
+    "ec2:AllocateAddress", "ec2:CreateFlowLogs", "ec2:CreateInternetGateway", "ec2:CreateNatGateway",
+    "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:CreateVpc",
+  ]
+
   # Buckets, repositories, keys, secrets.
   apply_data_statements = { for environment, at in local.at : environment => [
     {
@@ -70,14 +75,14 @@ locals {
         "secretsmanager:DeleteResourcePolicy", "secretsmanager:RestoreSecret", "secretsmanager:TagResource",
         "secretsmanager:UntagResource", "secretsmanager:UpdateSecret",
       ]
-      Resource = ["${at.secrets}:airflow/*/mlops_${replace(environment, "-", "_")}*", "${at.secrets}:${var.environments[environment].name}*"]
+      Resource = concat(at.connection, [at.filled])
     },
     {
       # Values are written for the Connection and the Variable only: no secret of people's passes through here.
       Sid      = "WriteConnection"
       Effect   = "Allow"
       Action   = ["secretsmanager:PutSecretValue"]
-      Resource = [for kind in ["connections", "variables"] : "${at.secrets}:airflow/${kind}/mlops_${replace(environment, "-", "_")}*"]
+      Resource = at.connection
     },
   ] }
 
@@ -90,20 +95,34 @@ locals {
       Resource = ["${at.airflow}:environment/${at.airflow_name}"]
     },
     {
-      # MWAA reaches into the subnets by endpoints, which it makes in the caller's name.
-      Sid      = "AirflowsEndpoints"
+      # MWAA reaches into the subnets by endpoints, which it makes in the caller's name; so does the network for S3.
+      Sid      = "MakeEndpoints"
       Effect   = "Allow"
       Action   = ["ec2:CreateVpcEndpoint"]
-      Resource = [for kind in ["security-group", "subnet", "vpc", "vpc-endpoint"] : "${at.ec2}:${kind}/*"]
+      Resource = [for kind in ["route-table", "security-group", "subnet", "vpc", "vpc-endpoint"] : "${at.ec2}:${kind}/*"]
     },
     {
-      Sid    = "MakeNetwork"
-      Effect = "Allow"
-      Action = [
-        "ec2:AllocateAddress", "ec2:CreateFlowLogs", "ec2:CreateInternetGateway", "ec2:CreateNatGateway",
-        "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:CreateVpc",
-      ]
-      Resource = [for kind in ["elastic-ip", "internet-gateway", "natgateway", "route-table", "security-group", "subnet", "vpc", "vpc-flow-log"] : "${at.ec2}:${kind}/*"]
+      # What is made has the environment's tag, and what it is made in has it already.
+      Sid       = "MakeNetwork"
+      Effect    = "Allow"
+      Action    = local.network_actions
+      Resource  = [for kind in ["elastic-ip", "internet-gateway", "natgateway", "route-table", "security-group", "subnet", "vpc", "vpc-flow-log"] : "${at.ec2}:${kind}/*"]
+      Condition = at.made
+    },
+    {
+      Sid       = "MakeWithinNetwork"
+      Effect    = "Allow"
+      Action    = local.network_actions
+      Resource  = [for kind in ["elastic-ip", "subnet", "vpc"] : "${at.ec2}:${kind}/*"]
+      Condition = at.owned
+    },
+    {
+      # The group that comes with a new VPC has no tag yet; those of others have one.
+      Sid       = "CloseDefaultGroup"
+      Effect    = "Allow"
+      Action    = ["ec2:CreateTags", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"]
+      Resource  = ["${at.ec2}:security-group/*"]
+      Condition = { Null = { "aws:ResourceTag/environment" = "true" } }
     },
     {
       Sid       = "TagWhatIsMade"
@@ -158,7 +177,7 @@ locals {
       Sid      = "Logs"
       Effect   = "Allow"
       Action   = ["logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource"]
-      Resource = [for group in ["/aws/vendedlogs/prometheus/", "/aws/vpc/", "airflow-"] : "${at.logs}:${group}${var.environments[environment].name}*"]
+      Resource = [for group in ["/aws/vendedlogs/prometheus/", "/mlops/", "airflow-"] : "${at.logs}:${group}${var.environments[environment].name}*"]
     },
     {
       # Deliveries of a service's own log know no resources.

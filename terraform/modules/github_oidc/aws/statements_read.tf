@@ -17,7 +17,7 @@ locals {
       Resource = [
         "${at.airflow}:environment/${at.airflow_name}",
         at.ecr, at.role, at.policy, at.buckets, at.topics,
-        "${at.logs}:/aws/vendedlogs/prometheus/${var.environments[environment].name}*",
+        "${at.logs}:*${var.environments[environment].name}*",
       ]
     },
     {
@@ -45,13 +45,13 @@ locals {
       Sid      = "ReadConnection"
       Effect   = "Allow"
       Action   = ["secretsmanager:GetSecretValue"]
-      Resource = [for kind in ["connections", "variables"] : "${at.secrets}:airflow/${kind}/mlops_${replace(environment, "-", "_")}*"]
+      Resource = at.connection
     },
     {
       Sid      = "DescribeSecrets"
       Effect   = "Allow"
       Action   = ["secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy"]
-      Resource = ["${at.secrets}:airflow/*/mlops_${replace(environment, "-", "_")}*", "${at.secrets}:${var.environments[environment].name}*"]
+      Resource = concat(at.connection, [at.filled])
     },
     {
       # Releases, and whether the image is still there: looked at before anything is changed.
