@@ -24,9 +24,10 @@ locals {
     ) if length(each.publish_refs) > 0],
     ["''"],
   ))
+  own_refs = distinct(concat(["refs/heads/${replace(var.default_branch, ".", "[.]")}"], flatten([for each in values(var.environments) : each.publish_refs])))
   plans = join(" : ", [
     "assertion.event_name == 'pull_request' ? 'pull_request'",
-    "${local.own_event} && assertion.ref == 'refs/heads/${var.default_branch}' ? 'default_branch'",
+    "${local.own_event} && assertion.ref.matches('^(${join("|", local.own_refs)})$') ? 'own_ref'",
     "''",
   ])
 
@@ -40,12 +41,12 @@ locals {
   entries = merge([
     for name in keys(var.environments) : merge(
       {
-        "${name} publish"            = { account = "${name} publish", attribute = "publishes", value = name }
-        "${name} deploy"             = { account = "${name} deploy", attribute = "runs_in", value = name }
-        "${name} rollback"           = { account = "${name} rollback", attribute = "runs_in", value = name }
-        "${name} plan"               = { account = "${name} plan", attribute = "runs_in", value = name }
-        "${name} plan of its own"    = { account = "${name} plan", attribute = "runs_in", value = "${name}-plan" }
-        "${name} plan of the branch" = { account = "${name} plan", attribute = "plans", value = "default_branch" }
+        "${name} publish"          = { account = "${name} publish", attribute = "publishes", value = name }
+        "${name} deploy"           = { account = "${name} deploy", attribute = "runs_in", value = name }
+        "${name} rollback"         = { account = "${name} rollback", attribute = "runs_in", value = name }
+        "${name} plan"             = { account = "${name} plan", attribute = "runs_in", value = name }
+        "${name} plan of its own"  = { account = "${name} plan", attribute = "runs_in", value = "${name}-plan" }
+        "${name} plan of own refs" = { account = "${name} plan", attribute = "plans", value = "own_ref" }
       },
       var.plan_pull_requests ? {
         "${name} plan of pull requests" = { account = "${name} plan", attribute = "plans", value = "pull_request" }

@@ -25,6 +25,7 @@ locals {
     "iam.serviceAccounts.getIamPolicy",
     "monitoring.alertPolicies.get",
     "monitoring.notificationChannels.get",
+    "pubsub.topics.getIamPolicy",
     "resourcemanager.projects.get",
     "resourcemanager.projects.getIamPolicy",
     "secretmanager.secrets.get",
@@ -62,6 +63,7 @@ locals {
     "monitoring.alertPolicies.update",
     "monitoring.notificationChannels.create",
     "monitoring.notificationChannels.update",
+    "pubsub.topics.setIamPolicy", # Cloud Monitoring publishes alerts
     "secretmanager.secrets.create",
     "secretmanager.secrets.setIamPolicy",
     "secretmanager.secrets.update",

@@ -45,7 +45,7 @@ variable "repository" {
 }
 
 variable "environments" {
-  description = "GitHub environments, each with the refs that may publish to it: regular expressions (RE2) of whole refs."
+  description = "GitHub environments, each with the refs that may publish to it: regular expressions (RE2) of whole refs. These, and the default branch, may plan without a GitHub environment."
   type = map(object({
     publish_refs = list(string)
   }))
@@ -61,7 +61,7 @@ variable "environments" {
 }
 
 variable "default_branch" {
-  description = "The branch whose scheduled and pushed runs may plan without a GitHub environment."
+  description = "The branch whose pushed and scheduled runs may plan without a GitHub environment."
   type        = string
   default     = "main"
 

@@ -79,7 +79,7 @@ run "opens_each_account_to_its_own_runs_only" {
     error_message = "No account may make tokens of others."
   }
   assert {
-    condition     = toset([for key, each in google_service_account_iam_member.github : key if strcontains(each.member, "attribute.plans/")]) == toset(["dev plan of pull requests", "dev plan of the branch", "prod plan of pull requests", "prod plan of the branch"])
+    condition     = toset([for key, each in google_service_account_iam_member.github : key if strcontains(each.member, "attribute.plans/")]) == toset(["dev plan of pull requests", "dev plan of own refs", "prod plan of pull requests", "prod plan of own refs"])
     error_message = "Without a GitHub environment nobody does more than plan."
   }
 }
@@ -88,6 +88,13 @@ run "publishes_from_named_refs_and_events" {
   assert {
     condition     = google_iam_workload_identity_pool_provider.github[0].attribute_mapping["attribute.publishes"] == "assertion.repository_id + ':' + (assertion.event_name in ['push', 'workflow_dispatch'] ? ((has(assertion.environment) ? assertion.environment : '') == 'dev' && assertion.ref.matches('^(refs/heads/main)$') ? 'dev' : (has(assertion.environment) ? assertion.environment : '') == 'prod' && assertion.ref.matches('^(refs/tags/release/v[0-9]+[.][0-9]+[.][0-9]+)$') ? 'prod' : '') : '')"
     error_message = "Each environment is published to from its own refs, by a push or by hand."
+  }
+}
+
+run "plans_for_pull_requests_and_for_refs_of_its_own" {
+  assert {
+    condition     = google_iam_workload_identity_pool_provider.github[0].attribute_mapping["attribute.plans"] == "assertion.repository_id + ':' + (assertion.event_name == 'pull_request' ? 'pull_request' : assertion.event_name in ['push', 'schedule', 'workflow_dispatch', 'repository_dispatch'] && assertion.ref.matches('^(refs/heads/main|refs/tags/release/v[0-9]+[.][0-9]+[.][0-9]+)$') ? 'own_ref' : '')"
+    error_message = "Any other branch plans in a pull request only."
   }
 }
 
