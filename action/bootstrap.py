@@ -2,7 +2,7 @@
 
     bootstrap.py prepare    checks the runner and tells the cache step what to keep, and under which key
     bootstrap.py run        makes the environment (or finds it made) and runs the action in it
-    bootstrap.py run NAME   the same for one of the other actions: environments, collect, post, deploy, rollback
+    bootstrap.py run NAME   the same for one of the others: environments, collect, post, deploy, rollback
 
 The environment lies in RUNNER_TEMP and the package runs from the folder this file came in, so the caller's
 Python, PATH, workspace and later steps see nothing of it. What the cache holds is a folder of wheels, not the

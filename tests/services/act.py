@@ -12,6 +12,8 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +37,10 @@ class Wheels:
 
     cache: Path
     index: Path
+    kept: Path
+    """Where they, and the environments that were made of them, stay from one run of the tests to the next."""
+    made: tuple[Path, ...]
+    """The folder of each set's wheels and environment, named by its key."""
 
 
 @dataclass(frozen=True)
@@ -189,33 +195,69 @@ def action_wheels(tmp_path_factory: pytest.TempPathFactory) -> Wheels:
     kept.mkdir(parents=True, exist_ok=True)
     cache = tmp_path_factory.mktemp("cache")
     index = tmp_path_factory.mktemp("index")
+    made = []
     with (kept / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for name in ("core", "build", "s3"):
             found = _fetched(name, kept)
             (cache / found["key"]).symlink_to(found["wheels"])
+            made.append(Path(found["wheels"]).parent)
     for wheel in Path(found["wheels"]).glob("*.whl"):
         place = index / re.sub(r"[-_.]+", "-", wheel.name.split("-")[0]).lower()
         place.mkdir()
         (place / wheel.name).symlink_to(wheel)
         (place / "index.html").write_text(f'<a href="{wheel.name}">{wheel.name}</a>')
-    return Wheels(cache, index)
+    return Wheels(cache, index, kept, tuple(made))
+
+
+@pytest.fixture(scope="session")
+def action_environments(tmp_path_factory: pytest.TempPathFactory, action_wheels: Wheels) -> Path:
+    """Environments that were made before: a folder to give a run as ``TEST_ENVIRONMENTS``.
+
+    The real bootstrap made each of its locked set. But the jobs' set, the largest, is a part of the tests'
+    own (tests/test_repository_locks.py keeps that true): its environment sees the packages of this one.
+    """
+    folder = tmp_path_factory.mktemp("environments")
+    kept = action_wheels.kept
+    with (kept / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = (*action_wheels.made, Path(_fetched("run", kept)["wheels"]).parent)
+    for place in made:
+        (folder / place.name).symlink_to(place)
+    jobs = _home("jobs", folder)
+    environment = folder / jobs["key"] / "environment"
+    venv.EnvBuilder(with_pip=False, symlinks=True).create(environment)
+    (packages,) = environment.glob("lib/python*/site-packages")
+    (packages / "tests.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    (environment / "complete").touch()
+    return folder
+
+
+def _home(requirements: str, folder: Path) -> dict[str, str]:
+    """Where the bootstrap would have the environment of a locked set, and under which key."""
+    return _asked("", requirements, folder)
 
 
 def _fetched(requirements: str, kept: Path) -> dict[str, str]:
     """What the bootstrap tells the cache step, after a locked set's wheels were fetched into ``kept``."""
+    return _asked(
+        "bootstrap.make_ready(home, os.environ, lambda line: None, time.sleep)\n", requirements, kept
+    )
+
+
+def _asked(doing: str, requirements: str, folder: Path) -> dict[str, str]:
     code = (
         "import json, os, sys, time\n"
         "from pathlib import Path\n"
         "sys.path.insert(0, sys.argv[1])\n"
         "import bootstrap\n"
         "home = bootstrap.Home(Path(sys.argv[2]), Path(sys.argv[3]))\n"
-        "bootstrap.make_ready(home, os.environ, lambda line: None, time.sleep)\n"
+        f"{doing}"
         "print(json.dumps({'key': home.key, 'wheels': str(home.wheels)}))\n"
     )
     lock = ROOT / "requirements" / f"{requirements}.txt"
     done = subprocess.run(
-        [python_with_pip(), "-I", "-c", code, str(ROOT / "action"), str(kept), str(lock)],
+        [python_with_pip(), "-I", "-c", code, str(ROOT / "action"), str(folder), str(lock)],
         capture_output=True,
         text=True,
         timeout=300,

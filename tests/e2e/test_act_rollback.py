@@ -1,0 +1,115 @@
+"""examples/rollback.yml as it stands, run by act to its end: planned, approved, taken back, written down."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tests.services.act import Act, Run
+from tests.services.caller import Caller
+
+from mlops_config.cli import main
+from mlops_config.ledger.entries import LedgerEntry
+from mlops_config.ledger.history import ledger_of
+from mlops_config.orchestration.feedback import write_activated
+from mlops_config.store import open_store
+from mlops_config.store.interface import LedgerName
+
+WORKFLOW = ".github/workflows/rollback.yml"
+NAME = LedgerName("city-taxi", "trip-fare", "dev")
+
+
+@dataclass
+class World:
+    """A caller's repository with two releases that Airflow ran, and the store that knows of them."""
+
+    act: Act
+    caller: Caller
+    store: str
+    environments: Path
+
+    def release(self, version: str) -> None:
+        """Releases what the repository holds, as far as a ledger that says Airflow runs it."""
+        self.caller.commit(f"Prepare {version}")
+        words = ["release", "--environment", "dev", "--version", version, "--store", self.store]
+        assert main([*words, "--root", str(self.caller.folder)]) == 0
+        store = open_store(self.store)
+        record = store.fetch_release(NAME.project, NAME.environment, version)
+        assert record is not None
+        write_activated(ledger_of(store, NAME), record, (), "file:///dags", datetime.now(UTC))
+
+    def run(self, **inputs: str) -> Run:
+        """Somebody starts the workflow by hand."""
+        return self.act.run(
+            self.caller.folder,
+            WORKFLOW,
+            "workflow_dispatch",
+            self.caller.dispatch(environment="dev", **inputs),
+            env={"TEST_ENVIRONMENTS": str(self.environments)},
+            variables={"MLOPS_STORE": self.store},
+        )
+
+    def in_force(self) -> str:
+        """The release that the environment points at."""
+        pointer = open_store(self.store).current(NAME.project, NAME.environment)
+        assert pointer is not None
+        return pointer.release
+
+    def entries(self) -> list[LedgerEntry]:
+        """The ledger."""
+        return list(ledger_of(open_store(self.store), NAME).entries())
+
+
+@pytest.fixture(scope="module")
+def world(act: Act, action_environments: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("world")
+    world = World(act, Caller(folder / "fares"), (folder / "store").as_uri(), action_environments)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_HOST", f"unix://{folder}/none.sock")  # the image is a folder: nobody runs it
+        world.release("0.1.0")
+        inference = world.caller.config("dev", "inference")
+        world.caller.edit(inference, "retention: P7D", "retention: P14D")
+        world.release("0.2.0")
+        yield world
+
+
+@pytest.fixture(scope="module")
+def back(world: World) -> Run:
+    """The run that took dev back."""
+    assert world.in_force() == "0.2.0"
+    return world.run(because="INC-2071")
+
+
+def test_every_job_of_the_rollback_succeeds(back: Run) -> None:
+    assert back.exit_code == 0, back.log
+    assert back.results == {
+        "Environment": "success",
+        "What going back means": "success",
+        "Take dev back": "success",
+    }
+
+
+def test_the_plan_is_in_the_summary_before_anything_happens(back: Run) -> None:
+    planned, _, done = back.summary.partition("nothing was changed: this was a dry run")
+    assert "dev goes back from release 0.2.0 to 0.1.0" in planned
+    assert "data_capture.retention   P14D   →  P7D" in planned
+    assert "dev runs release 0.1.0" in done
+
+
+def test_the_environment_runs_the_release_before_and_the_ledger_says_why(back: Run, world: World) -> None:
+    assert back.outputs("Take dev back")["rolled-back"] == "true"
+    assert world.in_force() == "0.1.0"
+    ended = world.entries()[-1]
+    assert (ended.event, ended.release) == ("rolled_back", "0.1.0")
+    assert "INC-2071 (" in ended.reasons[0].text
+    assert "/acme/fares/actions/runs/" in ended.reasons[0].text
+
+
+def test_going_back_where_nothing_served_before_ends_with_the_plan(back: Run, world: World) -> None:
+    assert back.exit_code == 0
+    again = world.run(because="once more")
+    assert again.exit_code != 0
+    assert again.results["What going back means"] == "failure"
+    assert "Take dev back" not in again.results
+    assert world.in_force() == "0.1.0"
