@@ -117,7 +117,7 @@ locals {
       Condition = at.owned
     },
     {
-      # The group that comes with a new VPC has no tag yet; those of others have one.
+      # The group that comes with a new VPC has no tag yet. So other groups without one can be closed as well, not opened.
       Sid       = "CloseDefaultGroup"
       Effect    = "Allow"
       Action    = ["ec2:CreateTags", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"]

@@ -1,0 +1,43 @@
+# The release, as the root module has it (release.tf there says what each attribute means and checks it).
+
+variable "release" {
+  description = "Which release it is."
+  type = object({
+    environment   = string
+    name          = string
+    version       = optional(string)
+    commit        = optional(string)
+    config_digest = string
+    image         = optional(string)
+  })
+  nullable = false
+}
+
+variable "config" {
+  description = "What the release's four files say about infrastructure."
+  type = object({
+    project         = string
+    model_name      = string
+    owner           = string
+    labels          = map(string)
+    target          = string
+    region          = optional(string)
+    account_id      = optional(string)
+    endpoint        = optional(string)
+    reads           = map(string)
+    writes          = map(string)
+    secrets         = list(string)
+    recording_rules = map(string)
+    alerts = map(object({
+      name        = string
+      expr        = string
+      for         = string
+      severity    = string
+      labels      = map(string)
+      summary     = string
+      description = string
+      runbook_url = optional(string)
+    }))
+  })
+  nullable = false
+}
