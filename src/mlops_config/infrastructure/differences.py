@@ -1,6 +1,6 @@
 """Where two values of a resource differ, attribute by attribute; secrets can be compared, but not shown."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -73,6 +73,32 @@ def _merged_list(value: list[Any], sensitive: Any, unknown: Any) -> list[Any]:
     return [merged(_at(value, n), _at(hidden, n), _at(open_, n)) for n in range(length)]
 
 
+def secrets_in(value: Any) -> Iterator[str]:
+    """The texts in a concealed value, or in a value that holds such."""
+    if isinstance(value, Concealed):
+        yield from _texts(value.value)
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from secrets_in(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from secrets_in(each)
+
+
+def without(value: Any, secrets: Collection[str]) -> Any:
+    """The value with every text concealed that holds one of ``secrets``.
+
+    Providers lose track of what is sensitive: ``terraform_data`` gives its input back in the clear.
+    """
+    if isinstance(value, dict):
+        return {key: without(each, secrets) for key, each in value.items()}
+    if isinstance(value, list):
+        return [without(each, secrets) for each in value]
+    if isinstance(value, str) and any(secret in value for secret in secrets):
+        return Concealed(value)
+    return value
+
+
 def differences(old: Any, new: Any, path: Path = ()) -> Iterator[Difference]:
     """Each value that differs, by the names of attributes; ``null`` and nothing are the same."""
     if same_value(old, new):
@@ -128,6 +154,14 @@ def _are_blocks(old: Any, new: Any) -> bool:
     if not lists or any(not isinstance(each, list) and not _is_nothing(each) for each in (old, new)):
         return False
     return all(isinstance(entry, dict) for each in lists for entry in each)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
 
 
 def _is_nothing(value: Any) -> bool:

@@ -4,9 +4,9 @@ Source: https://developer.hashicorp.com/terraform/internals/json-format (format 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import rfc8785
 
@@ -18,9 +18,13 @@ from mlops_config.infrastructure.differences import (
     Mark,
     differences,
     merged,
+    secrets_in,
+    without,
 )
 
 DIGEST_FORMAT = 1
+LEAST_SECRET = 6
+"""Characters."""
 _BIGGEST_EXACT = 2**53 - 1
 """RFC 8785 has numbers as IEEE 754 doubles."""
 
@@ -131,15 +135,19 @@ class Plan:
             )
         changes = tuple(_changes(document.get("resource_changes") or ()))
         outputs = tuple(_outputs(document.get("output_changes") or {}))
+        drift = tuple(_changes(document.get("resource_drift") or ()))
+        secrets = _secrets(document, (*changes, *outputs, *drift))
+        changes, drift = _concealed(changes, secrets), _concealed(drift, secrets)
+        outputs = _concealed(outputs, secrets)
         version = str(document.get("terraform_version", ""))
         chosen = dict(sorted((providers or {}).items()))
         return cls(
             terraform_version=version,
             changes=changes,
             outputs=outputs,
-            drift=tuple(_changes(document.get("resource_drift") or ())),
+            drift=drift,
             providers=chosen,
-            digest=_digest(changes, outputs, _variables(document), version, chosen),
+            digest=_digest(changes, outputs, _variables(document, sensitive=False), version, chosen),
             configuration=document.get("configuration") or {},
         )
 
@@ -220,14 +228,32 @@ def _outputs(documents: Mapping[str, Mapping[str, Any]]) -> Iterator[OutputChang
             yield OutputChange(name, action, before, after)
 
 
-def _variables(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The root's variables that are not sensitive."""
+def _variables(document: Mapping[str, Any], *, sensitive: bool) -> dict[str, Any]:
+    """The root's variables that are sensitive, or those that are not."""
     declared = ((document.get("configuration") or {}).get("root_module") or {}).get("variables") or {}
     return {
         name: each.get("value")
         for name, each in (document.get("variables") or {}).items()
-        if not (declared.get(name) or {}).get("sensitive")
+        if bool((declared.get(name) or {}).get("sensitive")) is sensitive
     }
+
+
+def _secrets(document: Mapping[str, Any], changes: Sequence[ResourceChange | OutputChange]) -> frozenset[str]:
+    """The texts that must not be shown, wherever they stand; short ones would hide what is none."""
+    found = [*secrets_in(Concealed(_variables(document, sensitive=True)))]
+    for each in changes:
+        found += [*secrets_in(each.before), *secrets_in(each.after)]
+    return frozenset(text for text in found if len(text) >= LEAST_SECRET)
+
+
+_Changed = TypeVar("_Changed", ResourceChange, OutputChange)
+
+
+def _concealed(changes: tuple[_Changed, ...], secrets: frozenset[str]) -> tuple[_Changed, ...]:
+    return tuple(
+        replace(each, before=without(each.before, secrets), after=without(each.after, secrets))
+        for each in changes
+    )
 
 
 def _digest(

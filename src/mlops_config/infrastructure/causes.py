@@ -1,0 +1,238 @@
+"""Why a plan changes what it changes: from an attribute back to the key of a configuration file.
+
+Terraform's description of the modules (``configuration`` in ``show -json``) says which variables an attribute
+is made of, but not what a local value is made of. There, and where an attribute is made of many variables,
+values decide: a variable whose old value is in the old attribute, and its new one in the new, is a reason.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlops_config.infrastructure.differences import Difference, Mark, Path, differences, written
+from mlops_config.infrastructure.plan import Action, Plan, ResourceChange
+from mlops_config.infrastructure.references import Modules
+from mlops_config.infrastructure.variables import ReleaseVariables
+from mlops_config.release.changes import Change, Named, Nature
+
+LEAST_TELLING = 3
+"""Shorter values, such as ``1``, stand in a text by chance."""
+
+_STEP = re.compile(r"\[(\d+)\]|\['((?:[^'\\]|\\.)*)'\]|\.?([^.\[]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One reason. ``old`` and ``new`` are :attr:`~.differences.Mark.ABSENT` where there is no value."""
+
+    key: str | None = None
+    """The configuration key, ``monitoring.drift.numeric.threshold``."""
+    variable: str | None = None
+    """The variable, ``config.alerts["fare-drift"].expr``."""
+    old: Any = Mark.ABSENT
+    new: Any = Mark.ABSENT
+    resource: str | None = None
+    """Another resource that changes in the same plan, which this one refers to."""
+    through_local: bool = False
+    """Found by its values, for Terraform does not tell what a local value is made of."""
+
+
+Causes = Mapping[str, tuple[Cause, ...]]
+"""By ``<address>.<attribute>``, or by the address alone for why a resource comes or goes."""
+
+
+def explain(
+    plan: Plan, before: ReleaseVariables | None, after: ReleaseVariables, changed: Sequence[Change]
+) -> Causes:
+    """Why each value changes, as far as it can be told; nothing for a first release.
+
+    ``changed`` is what differs between the configurations of the release before and of this one.
+    """
+    if before is None:
+        return {}
+    variables = tuple(differences(before.document(), after.document()))
+    world = _World(plan, Modules(plan.configuration), variables, _Keys(before, after, changed))
+    found: dict[str, tuple[Cause, ...]] = {}
+    for change in plan.changes:
+        if causes := tuple(world.of_existence(change)):
+            found[change.address] = causes
+        if change.action in (Action.UPDATE, Action.REPLACE):
+            for each in change.differences:
+                if causes := tuple(world.of_value(change, each)):
+                    found[key_of(change, each)] = causes
+    return found
+
+
+def key_of(change: ResourceChange, difference: Difference) -> str:
+    """What causes are kept under."""
+    return f"{change.address}.{difference.where}"
+
+
+class _Keys:
+    """From a variable that differs to the configuration keys that differ."""
+
+    def __init__(self, before: ReleaseVariables, after: ReleaseVariables, changed: Sequence[Change]) -> None:
+        self._names = {
+            key: alert.name for each in (before, after) for key, alert in each.config.alerts.items()
+        }
+        self._sources = {**before.sources(), **after.sources()}
+        self._changed = changed
+
+    def of(self, variable: Path) -> Iterator[Change]:
+        """The changes of the configuration that the variable's value comes from."""
+        name = written(variable)
+        sources = [
+            source
+            for path, keys in self._sources.items()
+            for source in keys
+            if name == path or _begins(name, path) or _begins(path, name)
+        ]
+        alert = self._names.get(str(variable[2])) if variable[:2] == ("config", "alerts") else None
+        for change in self._changed:
+            if any(_comes_from(change, source, alert) for source in sources):
+                yield change
+
+
+class _World:
+    """A plan, and what changed before it."""
+
+    def __init__(self, plan: Plan, modules: Modules, variables: Sequence[Difference], keys: _Keys) -> None:
+        self._addresses = tuple(change.address for change in plan.changes)
+        self._modules = modules
+        self._variables = variables
+        self._keys = keys
+
+    def of_existence(self, change: ResourceChange) -> Iterator[Cause]:
+        """Why a resource comes or goes: the entry of a map that it is made for."""
+        if change.action not in (Action.CREATE, Action.DELETE) or change.index is None:
+            return
+        for trail in self._modules.of_existence(change):
+            entry = [each for each in self._variables if _related(each.path, trail.variable)]
+            yield from self._named(iter(entry))
+
+    def of_value(self, change: ResourceChange, difference: Difference) -> Iterator[Cause]:
+        """Why a value is another: the variables it is made of, or the resources that it waits for."""
+        trails = tuple(self._modules.of_attribute(change, difference.path))
+        local = any(trail.is_local for trail in trails)
+        made_of = [
+            each for each in self._variables if any(_related(each.path, trail.variable) for trail in trails)
+        ]
+        telling = [each for each in (self._variables if local else made_of) if _shows(each, difference)]
+        if telling or made_of:
+            certain = {id(each) for each in made_of}
+            yield from self._named(iter(telling or made_of), certain)
+            return
+        for resource in sorted({trail.resource for trail in trails if trail.resource}):
+            if any(_is_of(address, resource) for address in self._addresses):
+                yield Cause(resource=resource)
+
+    def _named(self, found: Iterator[Difference], certain: set[int] | None = None) -> Iterator[Cause]:
+        seen: set[str] = set()
+        for each in found:
+            through_local = certain is not None and id(each) not in certain
+            variable = written(each.path)
+            changes = tuple(self._keys.of(each.path))
+            for change in changes:
+                key = f"{change.kind}.{change.where}" if change.where else change.kind.value
+                if key not in seen:
+                    seen.add(key)
+                    yield Cause(key, variable, *_values(change), through_local=through_local)
+            if not changes and variable not in seen:
+                seen.add(variable)
+                yield Cause(None, variable, each.old, each.new, through_local=through_local)
+
+
+def _values(change: Change) -> tuple[Any, Any]:
+    old = Mark.ABSENT if change.nature is Nature.ADDED else change.old
+    new = Mark.ABSENT if change.nature is Nature.REMOVED else change.new
+    return old, new
+
+
+def _related(variable: Path, trail: Path | None) -> bool:
+    """Whether one is the other, or lies within it."""
+    if not trail:
+        return False
+    length = min(len(variable), len(trail))
+    return tuple(map(str, variable[:length])) == tuple(map(str, trail[:length]))
+
+
+def _begins(path: str, beginning: str) -> bool:
+    return path.startswith(beginning) and path[len(beginning) :][:1] in (".", "[")
+
+
+def _is_of(address: str, resource: str) -> bool:
+    return address == resource or address.startswith(f"{resource}[")
+
+
+def _comes_from(change: Change, source: str, alert: str | None) -> bool:
+    """Whether the change is at the key ``source`` or below it, or above it."""
+    kind, _, rest = source.partition(".")
+    if change.kind.value != kind:
+        return False
+    steps = [_step(found) for found in _STEP.finditer(rest)]
+    return all(_is_step(mine, theirs, alert) for mine, theirs in zip(change.path, steps, strict=False))
+
+
+def _step(found: "re.Match[str]") -> str | int:
+    number, quoted, plain = found.groups()
+    if number is not None:
+        return int(number)
+    return re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain
+
+
+def _is_step(mine: Any, theirs: str | int, alert: str | None) -> bool:
+    """A change names an entry of a list where a source has its number; of an alert the name is known."""
+    if isinstance(mine, Named):
+        return isinstance(theirs, int) and (alert is None or mine.value == alert)
+    return bool(mine == theirs)
+
+
+def _shows(variable: Difference, attribute: Difference) -> bool:
+    """Whether the variable's values stand in the attribute's, before and after."""
+    old, new = _telling(variable.old), _telling(variable.new)
+    if not (old or new):
+        return False
+    was, now = set(_leaves(attribute.old)), set(_leaves(attribute.new))
+    return _within(old, was, now) and _within(new, now, was)
+
+
+def _within(texts: Sequence[str], there: set[str], elsewhere: set[str]) -> bool:
+    """Whether each text stands ``there``; one alone must not stand elsewhere in the same way."""
+    return all(any(text in leaf for leaf in there - elsewhere) for text in texts)
+
+
+def _telling(value: Any) -> list[str]:
+    return [leaf for leaf in _leaves(value) if len(leaf) >= LEAST_TELLING]
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """The texts and numbers in a value, also in the JSON or the lines that a text holds."""
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield str(key)
+            yield from _leaves(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _leaves(each)
+    elif isinstance(value, str):
+        inner = as_json(value)
+        if inner is not None:
+            yield from _leaves(inner)
+        else:
+            lines = value.splitlines()
+            yield from lines if len(lines) > 1 else [value]
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def as_json(text: str) -> Any:
+    """The object or list that a text holds as JSON; ``None`` where it holds none."""
+    if text[:1] not in ("{", "["):
+        return None
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict | list) else None

@@ -1,0 +1,181 @@
+"""What an attribute is made of, by Terraform's description of the modules: variables, resources, locals."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlops_config.infrastructure.differences import Path
+from mlops_config.infrastructure.plan import ResourceChange
+
+_STEP = re.compile(r'\.?([A-Za-z_][\w-]*)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]')
+_DEEPEST = 30
+"""Values handed on from module to module: never circular, but the description comes from outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """Where a value comes from; one of the three."""
+
+    variable: Path | None = None
+    """A variable of the root module, with the way into it."""
+    resource: str | None = None
+    """Address of a resource, without its key."""
+    is_local: bool = False
+    """A local value: Terraform tells no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """A module, and how it was called."""
+
+    module: Mapping[str, Any]
+    call: Mapping[str, Any] | None = None
+    parent: "_Scope | None" = None
+    address: str = ""
+    index: str | int | None = None
+
+
+class Modules:
+    """The modules of a configuration."""
+
+    def __init__(self, configuration: Mapping[str, Any]) -> None:
+        self._root = _Scope(configuration.get("root_module") or {})
+
+    def of_attribute(self, change: ResourceChange, path: Path) -> Iterator[Trail]:
+        """What the attribute of a resource at ``path`` is made of."""
+        scope = self._scope(change.module)
+        resource = _resource(scope, change)
+        if scope is None or resource is None:
+            return
+        for reference in _references(_expression(resource.get("expressions") or {}, path)):
+            yield from self._resolved(reference, scope, resource, change.index)
+
+    def of_existence(self, change: ResourceChange) -> Iterator[Trail]:
+        """The entry of ``for_each`` that the resource is made for, or what ``count`` is made of."""
+        scope = self._scope(change.module)
+        resource = _resource(scope, change)
+        if scope is None or resource is None:
+            return
+        if "count_expression" in resource:
+            for reference in _references(resource["count_expression"]):
+                yield from self._resolved(reference, scope, resource, change.index)
+        else:
+            yield from self._resolved(("each", "value"), scope, resource, change.index)
+
+    def _scope(self, address: str) -> _Scope | None:
+        scope = self._root
+        at = ""
+        for step in re.finditer(r'module\.([\w-]+)(?:\[(?:(\d+)|"((?:[^"\\]|\\.)*)")\])?', address):
+            call = (scope.module.get("module_calls") or {}).get(step[1])
+            if call is None:
+                return None
+            at = f"{at}.{step[0]}" if at else step[0]
+            index = int(step[2]) if step[2] else step[3]
+            scope = _Scope(call.get("module") or {}, call, scope, at, index)
+        return scope
+
+    def _resolved(
+        self,
+        reference: Path,
+        scope: _Scope,
+        block: Mapping[str, Any] | None,
+        index: str | int | None,
+        depth: int = 0,
+    ) -> Iterator[Trail]:
+        """Follows a reference that stands in ``block``, whose instance has the key ``index``."""
+        if depth > _DEEPEST or not reference:
+            return
+        head, *rest = reference
+        if head == "var" and rest:
+            yield from self._of_variable(tuple(rest), scope, depth)
+        elif head == "each" and block is not None:
+            yield from self._of_each(tuple(rest[1:]), scope, block, index, depth)
+        elif head == "local":
+            yield Trail(is_local=True)
+        elif head == "module" and rest:
+            yield from self._of_output(tuple(rest), scope, depth)
+        elif head not in ("data", "path", "terraform", "count", "self", "each") and rest:
+            at = f"{scope.address}." if scope.address else ""
+            yield Trail(resource=f"{at}{head}.{rest[0]}")
+
+    def _of_variable(self, path: Path, scope: _Scope, depth: int) -> Iterator[Trail]:
+        if scope.call is None or scope.parent is None:
+            yield Trail(variable=path)
+            return
+        given = _references((scope.call.get("expressions") or {}).get(str(path[0])))
+        # Handed on as it is, the way into it goes on; made of several things, it ends here.
+        further = path[1:] if len(given) == 1 else ()
+        for reference in given:
+            at = (*reference, *further) if reference[0] in ("var", "each") else reference
+            yield from self._resolved(at, scope.parent, scope.call, scope.index, depth + 1)
+
+    def _of_each(
+        self, path: Path, scope: _Scope, block: Mapping[str, Any], index: str | int | None, depth: int
+    ) -> Iterator[Trail]:
+        given = _references(block.get("for_each_expression"))
+        further = (*(() if index is None else (index,)), *path) if len(given) == 1 else ()
+        for reference in given:
+            at = (*reference, *further) if reference[0] == "var" else reference
+            yield from self._resolved(at, scope, block, index, depth + 1)
+
+    def _of_output(self, path: Path, scope: _Scope, depth: int) -> Iterator[Trail]:
+        call = (scope.module.get("module_calls") or {}).get(str(path[0]))
+        names = [step for step in path[1:] if isinstance(step, str)]
+        if call is None or not names:
+            return
+        at = f"{scope.address}." if scope.address else ""
+        inner = _Scope(call.get("module") or {}, call, scope, f"{at}module.{path[0]}")
+        output = ((inner.module.get("outputs") or {}).get(names[0])) or {}
+        for reference in _references(output.get("expression")):
+            yield from self._resolved(reference, inner, None, None, depth + 1)
+
+
+def _resource(scope: _Scope | None, change: ResourceChange) -> Mapping[str, Any] | None:
+    if scope is None:
+        return None
+    wanted = f"{change.type}.{change.name}"
+    found = (each for each in scope.module.get("resources") or () if each.get("address") == wanted)
+    return next(found, None)
+
+
+def _expression(expressions: Any, path: Path) -> Any:
+    """The expression at ``path``, as far as blocks go: a value below an attribute has the attribute's."""
+    at = expressions
+    for step in path:
+        if isinstance(at, list) and at and isinstance(step, int):
+            at = at[min(step, len(at) - 1)]  # a dynamic block is described once
+        elif not isinstance(at, Mapping) or "references" in at or step not in at:
+            return None if at is expressions else at
+        else:
+            at = at[step]
+    return at
+
+
+def _references(expression: Any) -> list[Path]:
+    """What an expression refers to, most exact: ``var.a.b`` comes with ``var.a``, which is left out."""
+    found: list[Path] = []
+    for text in _texts(expression):
+        path = parsed(text)
+        if path and path not in found and not (found and found[-1][: len(path)] == path):
+            found.append(path)
+    return found
+
+
+def _texts(expression: Any) -> Sequence[str]:
+    if isinstance(expression, Mapping):
+        own = list(expression.get("references") or ())
+        inner = [text for key, each in expression.items() if key != "references" for text in _texts(each)]
+        return own + inner
+    if isinstance(expression, list):
+        return [text for each in expression for text in _texts(each)]
+    return []
+
+
+def parsed(reference: str) -> Path:
+    """``var.config.alerts["a"]`` as steps."""
+    steps: list[str | int] = []
+    for found in _STEP.finditer(reference):
+        name, number, quoted = found.groups()
+        steps.append(name if name is not None else int(number) if number is not None else quoted)
+    return tuple(steps)

@@ -1,0 +1,266 @@
+"""A plan for people and programs: text for terminals, Markdown for GitHub's pages, JSON."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mlops_config.infrastructure.causes import Cause, Causes, key_of
+from mlops_config.infrastructure.differences import Concealed, Mark
+from mlops_config.infrastructure.plan import Action, OutputChange, Plan, ResourceChange, summary
+from mlops_config.infrastructure.showing import (
+    SIGNS,
+    Line,
+    about,
+    cause_words,
+    following,
+    in_order,
+    shown,
+    told,
+    value_lines,
+)
+from mlops_config.release.markdown import code, details, fenced, html_code, table
+
+NARROWEST, WIDEST = 40, 140
+MANY = 6
+"""More resources than these are made: each is one line, for its values say little among so many."""
+_COLORS = {"+": "32", "-": "31", "~": "33", "-/+": "31;1", "!": "31;1"}
+_HEADER = ("", "Resource", "Values", "Because")
+_CELL_VALUES = 4
+_WORDS = {Action.UPDATE: "change"}
+_MARGIN_BYTES = 300
+"""For what says that something was left out."""
+
+
+def as_text(
+    plan: Plan,
+    causes: Causes | None = None,
+    width: int | None = None,
+    *,
+    color: bool = False,
+    full: bool = False,
+) -> str:
+    """The plan in lines of about ``width`` columns, by default the terminal's, with a final newline.
+
+    ``full`` shows the values of what is made too, however much that is.
+    """
+    causes = causes or {}
+    width = max(width or min(shutil.get_terminal_size().columns, WIDEST), NARROWEST)
+    lines = [Line("", plan.summary()), Line("", f"plan {plan.digest}")]
+    if plan.destructive:
+        lines.append(Line("!", _loud(plan.destructive)))
+    lines += _body(plan, causes, width, full=full)
+    if plan.drift:
+        lines += [Line("", ""), Line("", f"Changed outside of Terraform: {summary(plan.drift)}")]
+        for change in in_order(plan.drift):
+            lines += _change_lines(change, {}, width, full=False)
+    return "".join(f"{_painted(line, color=color)}\n" for line in lines)
+
+
+def as_markdown(plan: Plan, causes: Causes | None = None, limit_bytes: int = 60_000) -> str:
+    """The plan as Markdown in at most ``limit_bytes`` of UTF-8; nothing in it is markup but our own."""
+    causes = causes or {}
+    parts = [f"**{plan.summary()}** · plan {code(plan.digest)}"]
+    if plan.destructive:
+        parts.append(f"> [!CAUTION]\n> {_loud_markdown(plan.destructive)}")
+    room = limit_bytes - sum(len(part.encode()) + 2 for part in parts) - _MARGIN_BYTES
+    rows, room = _within(list(_rows(plan, causes)), room)
+    if rows:
+        parts.append(table(_HEADER, rows))
+    left = len(plan.changes) + len(plan.outputs) - len(rows)
+    for title, changes in (("Every value", plan.changes), ("Changed outside of Terraform", plan.drift)):
+        for each in _folded(title, changes, causes if changes is plan.changes else {}, room):
+            room -= len(each.encode()) + 2
+            parts.append(each)
+    if left:
+        parts.append(f"… and {left} more: `plan.md` and the log have them all.")
+    return "\n\n".join(parts) + "\n"
+
+
+def as_document(plan: Plan, causes: Causes | None = None) -> dict[str, Any]:
+    """The plan for programs; secrets are left out."""
+    causes = causes or {}
+    return {
+        "schema_version": 1,
+        "digest": plan.digest,
+        "terraform_version": plan.terraform_version,
+        "providers": dict(plan.providers),
+        "summary": plan.summary(),
+        "has_changes": plan.has_changes,
+        "counts": {action.value: plan.count(action) for action in Action},
+        "destructive": [each.address for each in plan.destructive],
+        "changes": [_change_document(each, causes) for each in in_order(plan.changes)],
+        "outputs": [
+            {"name": each.name, "action": each.action.value, **_sides(each.before, each.after)}
+            for each in plan.outputs
+        ],
+        "drift": [_change_document(each, {}) for each in in_order(plan.drift)],
+    }
+
+
+def _body(plan: Plan, causes: Causes, width: int, *, full: bool) -> Iterator[Line]:
+    many = plan.count(Action.CREATE) > MANY and not full
+    for change in in_order(plan.changes):
+        brief = many and change.action is Action.CREATE
+        if not brief:
+            yield Line("", "")
+        yield from _change_lines(change, causes, width, full=not brief)
+    if plan.outputs:
+        yield Line("", "")
+        yield from (Line(SIGNS[each.action], _output_words(each), 0) for each in plan.outputs)
+
+
+def _change_lines(change: ResourceChange, causes: Causes, width: int, *, full: bool) -> Iterator[Line]:
+    note = about(change)
+    yield Line(SIGNS[change.action], f"{change.address}{f'  ({note})' if note else ''}")
+    yield from (Line(" ", f"because {cause_words(each)}", 1) for each in causes.get(change.address, ()))
+    if not full and change.action in (Action.CREATE, Action.DELETE):
+        return
+    if change.action is Action.DELETE:
+        return  # what goes is named; its values go with it
+    for each in told(change):
+        for line in value_lines(change, each, width - 8):
+            yield Line(line.sign, line.text, line.depth + 1)
+        for cause in causes.get(key_of(change, each), ()):
+            yield Line(" ", f"because {cause_words(cause)}", 2)
+    if made_up := following(change):
+        yield Line(" ", f"known after apply: {', '.join(made_up)}", 1)
+
+
+def _output_words(each: OutputChange) -> str:
+    if each.action is Action.DELETE:
+        return f"output {each.name} goes"
+    return f"output {each.name} = {shown(each.after, 80)}"
+
+
+def _loud(destructive: Sequence[ResourceChange]) -> str:
+    deleted = sum(each.action is Action.DELETE for each in destructive)
+    replaced = len(destructive) - deleted
+    words = ((deleted, "DELETES"), (replaced, "REPLACES"))
+    return f"THIS PLAN {' AND '.join(f'{word} {number}' for number, word in words if number)}"
+
+
+def _loud_markdown(destructive: Sequence[ResourceChange]) -> str:
+    named = ", ".join(code(each.address) for each in in_order(destructive)[:5])
+    more = f" and {len(destructive) - 5} more" if len(destructive) > 5 else ""
+    return f"**{_loud(destructive)}**: {named}{more}"
+
+
+def _painted(line: Line, *, color: bool) -> str:
+    sign = f"{line.sign:<3} " if line.sign else ""
+    text = f"{'    ' * line.depth}{sign}{line.text}".rstrip()
+    paint = _COLORS.get(line.sign) if color else None
+    return f"\x1b[{paint}m{text}\x1b[0m" if paint else text
+
+
+def _rows(plan: Plan, causes: Causes) -> Iterator[tuple[str, ...]]:
+    for change in in_order(plan.changes):
+        values = [] if change.action in (Action.CREATE, Action.DELETE) else told(change) or change.differences
+        names = [code(each.where) for each in values[:_CELL_VALUES]]
+        if len(values) > _CELL_VALUES:
+            names.append(f"and {len(values) - _CELL_VALUES} more")
+        sign = f"`{SIGNS[change.action]}` {_WORDS.get(change.action, change.action)}"
+        yield (sign, code(change.address), ", ".join(names), _reasons(change, causes))
+    for each in plan.outputs:
+        yield (f"`{SIGNS[each.action]}` output", code(each.name), "", "")
+
+
+def _reasons(change: ResourceChange, causes: Causes) -> str:
+    found = [*causes.get(change.address, ())]
+    for each in change.differences:
+        found += causes.get(key_of(change, each), ())
+    words = list(dict.fromkeys(code(cause_words(each, 40)) for each in found))
+    more = [f"and {len(words) - 3} more"] if len(words) > 3 else []
+    note = about(change)
+    return "<br>".join([*([note] if note else []), *words[:3], *more])
+
+
+def _within(rows: list[tuple[str, ...]], room: int) -> tuple[list[tuple[str, ...]], int]:
+    kept = []
+    for row in rows:
+        size = sum(len(cell.encode()) + 3 for cell in row) + 2
+        if size > room:
+            break
+        room -= size
+        kept.append(row)
+    return kept, room
+
+
+def _folded(title: str, changes: Sequence[ResourceChange], causes: Causes, room: int) -> Iterator[str]:
+    """The lines of the changes, folded; as many as there is room for."""
+    lines: list[str] = []
+    room -= 200 + _MARGIN_BYTES
+    for number, change in enumerate(in_order(changes)):
+        text = [_diff_line(line) for line in _change_lines(change, causes, 110, full=True)]
+        room -= sum(len(line.encode()) + 1 for line in text)
+        if room < 0:
+            lines.append(f"… and {len(changes) - number} more")
+            break
+        lines += text
+    if len(lines) > 1 or (lines and room >= 0):
+        yield details(f"{title}: {html_code(summary(changes))}", fenced("\n".join(lines), "diff"))
+
+
+def _diff_line(line: Line) -> str:
+    """As GitHub colours differences, by their first sign; ``<!--`` could pass for one of our hidden marks."""
+    sign = {"-/+": "-", "~": "!", "": " "}.get(line.sign, line.sign)
+    return f"{sign} {'    ' * line.depth}{line.text}".replace("<!--", "<! --").rstrip()
+
+
+def _change_document(change: ResourceChange, causes: Causes) -> dict[str, Any]:
+    return {
+        "address": change.address,
+        "type": change.type,
+        "module": change.module,
+        "provider": change.provider,
+        "action": change.action.value,
+        "reason": change.reason,
+        "moved_from": change.moved_from,
+        "values": [
+            {
+                "path": each.where,
+                **_sides(each.old, each.new),
+                "forces_replacement": change.forces_replacement(each.path),
+                "causes": [_cause_document(cause) for cause in causes.get(key_of(change, each), ())],
+            }
+            for each in change.differences
+        ],
+        "causes": [_cause_document(cause) for cause in causes.get(change.address, ())],
+    }
+
+
+def _sides(old: Any, new: Any) -> dict[str, Any]:
+    return {
+        "old": _plain(old),
+        "new": _plain(new),
+        "sensitive": _holds(old, Concealed) or _holds(new, Concealed),
+        "known_after_apply": _holds(new, Mark) and new is not Mark.ABSENT,
+    }
+
+
+def _cause_document(cause: Cause) -> dict[str, Any]:
+    return {
+        "key": cause.key,
+        "variable": cause.variable,
+        "old": _plain(cause.old),
+        "new": _plain(cause.new),
+        "resource": cause.resource,
+        "through_local": cause.through_local,
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mark | Concealed):
+        return None
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value
+
+
+def _holds(value: Any, kind: type) -> bool:
+    if isinstance(value, dict):
+        return any(_holds(each, kind) for each in value.values())
+    if isinstance(value, list | tuple):
+        return any(_holds(each, kind) for each in value)
+    return isinstance(value, kind)
