@@ -37,6 +37,18 @@ locals {
     "${pair[0]} ${pair[1]}" => { environment = pair[0], kind = pair[1] }
   }
 
+  # At most 30 letters: a long name keeps its begin and gets a digest.
+  account_ids = {
+    for key, each in local.accounts : key => (
+      length("${var.name}-${each.environment}-${each.kind}") <= 30
+      ? "${var.name}-${each.environment}-${each.kind}"
+      : "${trimsuffix(substr(var.name, 0, 14), "-")}-${substr(sha256("${var.name}-${each.environment}"), 0, 6)}-${each.kind}"
+    )
+  }
+  # Written out, not taken from the resource: so a plan shows who is meant before the account is there.
+  emails  = { for key, id in local.account_ids : key => "${id}@${var.project_id}.iam.gserviceaccount.com" }
+  members = { for key, email in local.emails : key => "serviceAccount:${email}" }
+
   # Attribute and value that a run must have to become an account.
   entries = merge([
     for name in keys(var.environments) : merge(
@@ -102,13 +114,8 @@ resource "google_iam_workload_identity_pool_provider" "github" {
 resource "google_service_account" "this" {
   for_each = local.accounts
 
-  project = var.project_id
-  # At most 30 letters: a long name keeps its begin and gets a digest.
-  account_id = (
-    length("${var.name}-${each.value.environment}-${each.value.kind}") <= 30
-    ? "${var.name}-${each.value.environment}-${each.value.kind}"
-    : "${substr(var.name, 0, 14)}-${substr(sha256("${var.name}-${each.value.environment}"), 0, 6)}-${each.value.kind}"
-  )
+  project      = var.project_id
+  account_id   = local.account_ids[each.key]
   display_name = "GitHub: ${each.value.kind} ${each.value.environment} of ${var.name}"
   description  = substr("Workflows of ${var.repository.owner}/${var.repository.name}. ${local.labels}", 0, 256)
 }

@@ -2,18 +2,20 @@ output "roles" {
   description = "E-mail addresses of the service accounts by environment: plan, publish, deploy and rollback."
   value = {
     for name in keys(var.environments) : name => {
-      for kind in local.kinds : kind => google_service_account.this["${name} ${kind}"].email
+      for kind in local.kinds : kind => local.emails["${name} ${kind}"]
     }
   }
+  depends_on = [google_service_account.this]
 }
 
 output "members" {
   description = "The same as members of IAM policies, for writers and readers of store and images."
   value = {
     for name in keys(var.environments) : name => {
-      for kind in local.kinds : kind => google_service_account.this["${name} ${kind}"].member
+      for kind in local.kinds : kind => local.members["${name} ${kind}"]
     }
   }
+  depends_on = [google_service_account.this]
 }
 
 output "provider" {

@@ -130,7 +130,9 @@ resource "google_project_iam_member" "role" {
 
   project = var.project_id
   role    = google_project_iam_custom_role.this[each.value.role].name
-  member  = google_service_account.this[each.value.account].member
+  member  = local.members[each.value.account]
+
+  depends_on = [google_service_account.this]
 }
 
 resource "google_project_iam_custom_role" "buckets" {
@@ -146,13 +148,15 @@ resource "google_project_iam_member" "buckets" {
 
   project = var.project_id
   role    = google_project_iam_custom_role.buckets.name
-  member  = google_service_account.this[each.key].member
+  member  = local.members[each.key]
 
   condition {
     title       = "buckets of ${var.name}"
     description = "No bucket that something else made."
     expression  = local.own_bucket
   }
+
+  depends_on = [google_service_account.this]
 }
 
 # Rights in the project can be given and taken away, of these roles only: nobody becomes an owner by applying.
@@ -162,13 +166,15 @@ resource "google_project_iam_member" "grants" {
 
   project = var.project_id
   role    = "roles/resourcemanager.projectIamAdmin"
-  member  = google_service_account.this[each.key].member
+  member  = local.members[each.key]
 
   condition {
     title       = "roles that the modules grant"
     description = "Other roles can be neither given nor taken away."
     expression  = "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly([${join(", ", [for role in var.grantable_roles : "'${role}'"])}])"
   }
+
+  depends_on = [google_service_account.this]
 }
 
 resource "google_project_iam_custom_role" "keys" {
@@ -183,13 +189,15 @@ resource "google_project_iam_member" "keys" {
 
   project = var.project_id
   role    = google_project_iam_custom_role.keys.name
-  member  = google_service_account.this[each.key].member
+  member  = local.members[each.key]
 
   condition {
     title       = "encrypt and decrypt"
     description = "Keys may be used by others, and not be administered."
     expression  = "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly(['roles/cloudkms.cryptoKeyEncrypterDecrypter'])"
   }
+
+  depends_on = [google_service_account.this]
 }
 
 # Terraform compares what Airflow is told with what is there, and Secret Manager shows that to those alone who may read
@@ -199,13 +207,15 @@ resource "google_project_iam_member" "connections" {
 
   project = var.project_id
   role    = "roles/secretmanager.secretAccessor"
-  member  = google_service_account.this[each.key].member
+  member  = local.members[each.key]
 
   condition {
     title       = "what Airflow is told"
     description = "The environment's Connection and its release, which hold no secret."
     expression  = local.own_connection[each.value.environment]
   }
+
+  depends_on = [google_service_account.this]
 }
 
 resource "google_project_iam_member" "dags" {
@@ -213,11 +223,13 @@ resource "google_project_iam_member" "dags" {
 
   project = var.project_id
   role    = each.value.kind == "plan" ? "roles/storage.objectViewer" : "roles/storage.objectUser"
-  member  = google_service_account.this[each.key].member
+  member  = local.members[each.key]
 
   condition {
     title       = "DAG files"
     description = "Airflow's buckets of ${var.name}, and no releases, states or data."
     expression  = local.dag_bucket
   }
+
+  depends_on = [google_service_account.this]
 }

@@ -18,13 +18,15 @@ resource "google_storage_bucket_iam_member" "state" {
 
   bucket = var.state.bucket
   role   = each.value.kind == "plan" ? "roles/storage.objectViewer" : "roles/storage.objectUser"
-  member = google_service_account.this[each.key].member
+  member = local.members[each.key]
 
   condition {
     title       = "state of ${each.value.environment}"
     description = "No other environment's state. Listing is asked for on the bucket."
     expression  = "${local.state_bucket} || resource.name.startsWith(\"${local.state_objects[each.value.environment]}\")"
   }
+
+  depends_on = [google_service_account.this]
 }
 
 # A plan takes the lock too, so that it never reads a state that is being written.
@@ -40,13 +42,15 @@ resource "google_storage_bucket_iam_member" "lock" {
 
   bucket = var.state.bucket
   role   = google_project_iam_custom_role.lock.name
-  member = google_service_account.this[each.key].member
+  member = local.members[each.key]
 
   condition {
     title       = "lock of ${each.value.environment}"
     description = "The lock, and not the state."
     expression  = "resource.name.startsWith(\"${local.state_objects[each.value.environment]}\") && resource.name.endsWith(\".tflock\")"
   }
+
+  depends_on = [google_service_account.this]
 }
 
 resource "google_storage_bucket_iam_member" "store_read" {
@@ -54,13 +58,15 @@ resource "google_storage_bucket_iam_member" "store_read" {
 
   bucket = var.store.bucket
   role   = "roles/storage.objectViewer"
-  member = google_service_account.this[each.key].member
+  member = local.members[each.key]
 
   condition {
     title       = "read releases"
     description = "Listing is asked for on the bucket."
     expression  = "resource.name == \"projects/_/buckets/${var.store.bucket}\" || ${local.store_inside}"
   }
+
+  depends_on = [google_service_account.this]
 }
 
 # Bundles, releases and ledger entries are created and never replaced: that would need the right to delete.
@@ -69,13 +75,15 @@ resource "google_storage_bucket_iam_member" "store_create" {
 
   bucket = var.store.bucket
   role   = "roles/storage.objectCreator"
-  member = google_service_account.this[each.key].member
+  member = local.members[each.key]
 
   condition {
     title       = "create in the store"
     description = "Creating never replaces."
     expression  = local.store_inside
   }
+
+  depends_on = [google_service_account.this]
 }
 
 resource "google_storage_bucket_iam_member" "store_pointer" {
@@ -83,13 +91,15 @@ resource "google_storage_bucket_iam_member" "store_pointer" {
 
   bucket = var.store.bucket
   role   = "roles/storage.objectUser"
-  member = google_service_account.this[each.key].member
+  member = local.members[each.key]
 
   condition {
     title       = "move the pointer of ${each.value.environment}"
     description = "environments/<environment>/current.json says which release is in force."
     expression  = "${local.store_inside} && resource.name.endsWith(\"/environments/${each.value.environment}/current.json\")"
   }
+
+  depends_on = [google_service_account.this]
 }
 
 resource "google_artifact_registry_repository_iam_member" "images" {
@@ -99,5 +109,7 @@ resource "google_artifact_registry_repository_iam_member" "images" {
   location   = local.repository[3]
   repository = local.repository[5]
   role       = each.value.kind == "publish" ? "roles/artifactregistry.writer" : "roles/artifactregistry.reader"
-  member     = google_service_account.this[each.key].member
+  member     = local.members[each.key]
+
+  depends_on = [google_service_account.this]
 }

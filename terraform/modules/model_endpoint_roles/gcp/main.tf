@@ -8,6 +8,9 @@
 locals {
   # A service account's id has at most 30 letters; a long name keeps its begin and gets a digest.
   account_id = length(var.name) <= 24 ? "${var.name}-model" : "${trimsuffix(substr(var.name, 0, 17), "-")}-${substr(sha256(var.name), 0, 6)}-model"
+  # Written out, not taken from the resource: so a plan shows who is meant before the account is there.
+  email  = "${local.account_id}@${var.project_id}.iam.gserviceaccount.com"
+  member = "serviceAccount:${local.email}"
 
   reads  = { for key, uri in var.reads : key => uri if startswith(uri, "gs://") }
   writes = { for key, uri in var.writes : key => uri if startswith(uri, "gs://") }
@@ -29,7 +32,7 @@ locals {
     ))
   }
 
-  members = merge(var.job_runners, { model = google_service_account.model.member })
+  members = merge(var.job_runners, { model = local.member })
   users   = merge(var.deployers, var.job_runners)
 
   packages = var.packages_uri == null ? {} : { packages = var.packages_uri }
@@ -75,6 +78,8 @@ resource "google_storage_bucket_iam_member" "read" {
     description = "The configuration's ${each.value.key} is read there."
     expression  = local.conditions[each.value.uri]
   }
+
+  depends_on = [google_service_account.model]
 }
 
 resource "google_storage_bucket_iam_member" "write" {
@@ -91,6 +96,8 @@ resource "google_storage_bucket_iam_member" "write" {
     description = "The configuration's ${each.value.key} is written there."
     expression  = local.conditions[each.value.uri]
   }
+
+  depends_on = [google_service_account.model]
 }
 
 resource "google_storage_bucket_iam_member" "publish" {
@@ -114,7 +121,9 @@ resource "google_project_iam_member" "model" {
 
   project = var.project_id
   role    = each.value
-  member  = google_service_account.model.member
+  member  = local.member
+
+  depends_on = [google_service_account.model]
 }
 
 resource "google_project_iam_member" "deploy" {
@@ -143,6 +152,8 @@ resource "google_artifact_registry_repository_iam_member" "pull" {
   repository = local.repository[5]
   role       = "roles/artifactregistry.reader"
   member     = each.value
+
+  depends_on = [google_service_account.model]
 }
 
 data "google_project" "this" {

@@ -56,6 +56,10 @@ run "gives_each_environment_four_accounts" {
     condition     = toset(keys(output.roles)) == toset(["dev", "prod"]) && toset(keys(output.roles.dev)) == toset(["plan", "publish", "deploy", "rollback"])
     error_message = "roles has the four accounts of each environment."
   }
+  assert {
+    condition     = output.members.prod.deploy == "serviceAccount:city-taxi-prod-deploy@acme-ml-dev.iam.gserviceaccount.com" && google_project_iam_member.grants["prod deploy"].member == output.members.prod.deploy
+    error_message = "Grants go to the accounts that are made."
+  }
 }
 
 run "opens_each_account_to_its_own_runs_only" {

@@ -71,9 +71,13 @@ run "grants_what_the_configuration_names_and_nothing_else" {
   }
 }
 
-run "says_in_a_plan_which_key_a_grant_comes_from" {
+run "says_in_a_plan_which_key_a_grant_comes_from_and_whose_it_is" {
   command = plan
 
+  assert {
+    condition     = google_storage_bucket_iam_member.read["model packages"].member == "serviceAccount:city-taxi-trip-fare-prod-model@acme-ml-prod.iam.gserviceaccount.com"
+    error_message = "The account's address is known before it is made."
+  }
   assert {
     condition     = google_storage_bucket_iam_member.write["airflow inference.data_capture.destination_uri"].condition[0].title == "write inference.data_capture.destination_uri"
     error_message = "The condition's title is the key."
@@ -109,7 +113,7 @@ run "reads_images_of_its_own_project" {
     error_message = "Vertex AI's agent reads its own project's repositories without a grant."
   }
   assert {
-    condition     = output.execution_role == "model@acme-ml-prod.iam.gserviceaccount.com"
+    condition     = output.execution_role == "city-taxi-trip-fare-prod-model@acme-ml-prod.iam.gserviceaccount.com"
     error_message = "The execution role is the account's address."
   }
 }
