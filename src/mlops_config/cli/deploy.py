@@ -1,33 +1,40 @@
 """``mlops-config deploy``: Airflow runs a release, and this waits until it does."""
 
 import argparse
-import json
 import os
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_config.cli.arguments import add_environment_argument, add_identity_arguments
+from mlops_config.cli.deploy_infrastructure import Infrastructure, module_of, provisioned_rows
+from mlops_config.cli.deploy_infrastructure import add_arguments as add_infrastructure_arguments
+from mlops_config.cli.deploy_printing import deployed_rows, planned_document, planned_rows, write
 from mlops_config.errors import FindingsError, UsageError
 
 if TYPE_CHECKING:
-    from mlops_config.orchestration.deploying import Deployed, DeploymentPlan, Wish
+    from mlops_config.console import Console
+    from mlops_config.infrastructure.provisioning import Provisioned
+    from mlops_config.orchestration.deploying import DeploymentPlan, Wish
     from mlops_config.settings import Settings
 
 NAME = "deploy"
-SUMMARY = "let Airflow run a release: write it into the DAG folder, run what it needs, wait"
+SUMMARY = "provision what a release needs with Terraform, then let Airflow run it and wait"
 DESCRIPTION = """\
-Takes the release in force, or a named one, proves that its bundle is what its record says, writes it into
-Airflow's DAG folder and waits until Airflow has its DAGs. Then starts the DAG runs that the change needs,
-once for each release, and waits for them: their state is the exit code. Given again, it goes on from where it
-stopped. Credentials for Airflow come from the environment (docs/deploy.md)."""
+Takes the release in force, or a named one, and proves that its bundle is what its record says. Where the
+settings name a root module of Terraform, that is planned for the release, shown, and applied once somebody
+agrees. Then the release is written into Airflow's DAG folder; when Airflow has its DAGs, the DAG runs that
+the change needs are started, once for each release, and waited for: their state is the exit code. Given
+again, it goes on from where it stopped. Credentials come from the environment (docs/deploy.md)."""
 EXAMPLES = """\
   mlops-config deploy --environment dev --dry-run         what would be written and run
   mlops-config deploy --environment dev --dags-folder /opt/airflow/dags --airflow http://localhost:8080
   mlops-config deploy --environment prod --release 1.2.0 --dags-folder s3://acme-airflow/dags \\
       --airflow mwaa://acme-ml
   mlops-config deploy --environment dev --run training    train again, whatever changed
+  mlops-config deploy --environment prod --plan           what Terraform would do, and its digest
+  mlops-config deploy --environment prod --reviewed sha256:…       and nothing but that plan
+  mlops-config deploy --environment prod --drift          what was changed behind Terraform's back
 """
 URL_VARIABLE = "MLOPS_AIRFLOW_URL"
 FOLDER_VARIABLE = "MLOPS_DAGS_FOLDER"
@@ -78,6 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="where record and notes go (default: .mlops-config)"
     )
+    add_infrastructure_arguments(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
 
@@ -85,19 +93,68 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Deploys and prints what runs now."""
     from mlops_config.console import TerminalConsole
-    from mlops_config.orchestration.api import AirflowApi
-    from mlops_config.orchestration.deploying import deploy, plan_deployment
-    from mlops_config.orchestration.folder import open_folder
+    from mlops_config.orchestration.deploying import plan_deployment
     from mlops_config.settings import load_settings
 
     settings = load_settings(arguments.root, arguments.settings)
+    module = module_of(arguments, settings)
     wish = _wish(arguments, settings)
-    uri = arguments.dags_folder or os.environ.get(FOLDER_VARIABLE) or settings.airflow.dags_folder
-    address = arguments.airflow or os.environ.get(URL_VARIABLE) or settings.airflow.url
+    console = TerminalConsole(quiet=arguments.quiet)
+    infrastructure = Infrastructure(arguments, module, settings, wish, console) if module else None
     if arguments.dry_run:
-        plan = plan_deployment(wish)
-        _print(arguments.format, _planned_document(plan), _planned(plan, uri))
+        return _rehearsed(arguments, wish, settings, infrastructure)
+    if infrastructure is None:
+        return _to_airflow(arguments, plan_deployment(wish), None, wish, settings, console)
+    if arguments.drift:
+        return infrastructure.drift()
+    if arguments.plan:
+        return infrastructure.plan()
+    return infrastructure.deploy(
+        lambda plan, done: _to_airflow(arguments, plan, done, wish, settings, console)
+    )
+
+
+def _rehearsed(
+    arguments: argparse.Namespace,
+    wish: "Wish",
+    settings: "Settings",
+    infrastructure: Infrastructure | None,
+) -> int:
+    from mlops_config.infrastructure.subjects import Subject
+    from mlops_config.orchestration.deploying import plan_deployment
+
+    if infrastructure is not None and arguments.from_tree:
+        subject = infrastructure.subject()
+        rows = [("release", subject.shown), *infrastructure.rehearse(subject)]
+        write(arguments.format, {"variables": subject.variables.document()}, rows)
         return 0
+    plan = plan_deployment(wish)
+    document, rows = planned_document(plan), planned_rows(plan, _folder(arguments, settings))
+    if infrastructure is not None:
+        subject = Subject.of(plan.released)
+        rows = [*rows[:2], *infrastructure.rehearse(subject), *rows[2:]]
+        document["variables"] = subject.variables.document()
+    write(arguments.format, document, rows)
+    return 0
+
+
+def _to_airflow(
+    arguments: argparse.Namespace,
+    plan: "DeploymentPlan",
+    provisioned: "Provisioned | None",
+    wish: "Wish",
+    settings: "Settings",
+    console: "Console",
+) -> int:
+    """Hands the release to Airflow: to the one that is named, else to the one that was provisioned."""
+    from mlops_config.infrastructure.root_module import AIRFLOW_URL, DAGS_FOLDER
+    from mlops_config.orchestration.api import AirflowApi
+    from mlops_config.orchestration.deploying import deploy
+    from mlops_config.orchestration.folder import open_folder
+
+    uri = _folder(arguments, settings) or (provisioned.output(DAGS_FOLDER) if provisioned else None)
+    address = arguments.airflow or os.environ.get(URL_VARIABLE) or settings.airflow.url
+    address = address or (provisioned.output(AIRFLOW_URL) if provisioned else None)
     if uri is None:
         raise UsageError(
             "nothing says where Airflow's DAG folder is",
@@ -112,8 +169,10 @@ def run(arguments: argparse.Namespace) -> int:
         )
     folder = open_folder(uri)
     api = partial(AirflowApi.at, address) if address else None
-    done = deploy(plan_deployment(wish), folder, api, wish, TerminalConsole(quiet=arguments.quiet))
-    _print(arguments.format, done.document(), _deployed(done))
+    infrastructure = provisioned.record if provisioned else None
+    done = deploy(plan, folder, api, wish, console, infrastructure)
+    rows = [*(provisioned_rows(provisioned) if provisioned else []), *deployed_rows(done)]
+    write(arguments.format, done.document(), rows)
     if done.failed:
         raise FindingsError(
             "\n".join([f"{done.record.environment} runs release {done.record.name}, but:", *done.failed]),
@@ -121,6 +180,10 @@ def run(arguments: argparse.Namespace) -> int:
             " release and deploy anew",
         )
     return 0
+
+
+def _folder(arguments: argparse.Namespace, settings: "Settings") -> str | None:
+    return arguments.dags_folder or os.environ.get(FOLDER_VARIABLE) or settings.airflow.dags_folder
 
 
 def _wish(arguments: argparse.Namespace, settings: "Settings") -> "Wish":
@@ -158,64 +221,3 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
     return seconds
-
-
-def _planned_document(plan: "DeploymentPlan") -> dict[str, object]:
-    return {
-        "deployment": json.loads(plan.deployment.to_json()),
-        "runs": [
-            {"dag_id": plan.deployment.dag_id(each.job), "run_id": plan.run_id, **each._asdict()}
-            for each in plan.runs
-        ],
-    }
-
-
-def _planned(plan: "DeploymentPlan", folder: str | None) -> list[tuple[str, str]]:
-    from mlops_config.orchestration.deployment import FILE_NAME, key_of
-    from mlops_config.orchestration.folder import DEPLOYMENTS
-
-    deployment = plan.deployment
-    key = key_of(deployment.project, deployment.model_name, deployment.environment)
-    place = f"{(folder or '<DAG folder>').rstrip('/')}/{DEPLOYMENTS}/{key.removesuffix(FILE_NAME)}"
-    rows = [
-        ("release", f"{deployment.release} of {deployment.environment}"),
-        ("config", deployment.config_digest),
-        ("writes", f"{place}{deployment.bundle_folder}/ (five files)"),
-        ("", f"{place}{FILE_NAME}"),
-    ]
-    label = "DAGs"
-    for name, job in deployment.jobs.items():
-        when = f"{job.cron} {job.timezone}" if job.cron else _OTHERWISE.get(name, "on request")
-        rows.append((label, f"{deployment.dag_id(name)}: {when}, by {job.execution['type']}"))
-        label = ""
-    rows += [
-        ("runs", f"{each.job}{f' ({each.only} only)' if each.only else ''} as {plan.run_id}: {each.because}")
-        for each in plan.runs
-    ]
-    return rows if plan.runs else [*rows, ("runs", "nothing")]
-
-
-_OTHERWISE = {"retraining": "when a drift report arrives"}
-
-
-def _deployed(done: "Deployed") -> list[tuple[str, str]]:
-    activation = done.record.activation
-    rows = [
-        ("release", f"{done.record.name} of {done.record.environment}"),
-        ("config", done.record.config_digest),
-        ("file", done.address),
-    ]
-    if activation:
-        rows += [("run", f"{run.dag_id} {run.state} {run.url or ''}".rstrip()) for run in activation.dag_runs]
-        if activation.model:
-            trained = activation.model.config_digest
-            rows.append(("model", f"{activation.model.uri}{f', trained with {trained}' if trained else ''}"))
-    rows += [("record" if path.suffix == ".json" else "notes", str(path)) for path in done.written]
-    return rows
-
-
-def _print(form: str, document: dict[str, object], rows: list[tuple[str, str]]) -> None:
-    if form == "json":
-        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-    else:
-        sys.stdout.write("".join(f"{label:<9} {value}\n" for label, value in rows))

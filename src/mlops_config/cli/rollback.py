@@ -1,10 +1,21 @@
 """``mlops-config rollback``: configuration, image and model go back together to what served before."""
 
 import argparse
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mlops_config.cli.arguments import with_jobs
 from mlops_config.cli.outcomes import Outcome, tell
 from mlops_config.cli.run import add_job_arguments
+from mlops_config.errors import MlopsConfigError
+
+if TYPE_CHECKING:
+    from mlops_config.console import Console
+    from mlops_config.infrastructure.going_back import Return
+    from mlops_config.runtime.rollback.opening import Opened
+    from mlops_config.runtime.rollback.running import RollbackOutcome
 
 NAME = "rollback"
 SUMMARY = "go back to what served before: configuration, image and model as one"
@@ -13,7 +24,11 @@ Takes the environment back to a release and the model version that served with i
 blue/green and without a failed request, then the champion's alias, the environment's pointer, Airflow's
 deployment if there is one, and the ledger. The configuration comes from the store, whatever the checkout says
 by now. It is refused, with exit code 1, when the model needs a column that is not sent any more. A rollback
-that was stopped goes on when it is asked for again."""
+that was stopped goes on when it is asked for again.
+
+Where the settings name a root module of Terraform, infrastructure follows once all of that is back; a plan
+that deletes or replaces something is left for people to decide on. What Airflow rolls back by itself
+(--if-needed) leaves infrastructure as it is."""
 EXAMPLES = """\
   mlops-config rollback --environment prod --dry-run                 what going back would mean
   mlops-config rollback --environment prod --because "INC-2071"      to what served before
@@ -55,6 +70,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="URI",
         help="Airflow's DAG folder; its deployment goes back too (default: MLOPS_DAGS_FOLDER, the settings')",
     )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--terraform",
+        type=Path,
+        metavar="DIR",
+        help="root module that follows (default: the settings' terraform.directory, if any)",
+    )
+    which.add_argument("--no-terraform", action="store_true", help="leave infrastructure as it is")
     parser.add_argument("--dry-run", action="store_true", help="say what going back means, and do nothing")
 
 
@@ -85,6 +108,86 @@ def run(arguments: argparse.Namespace) -> int:
                 because=arguments.because,
                 dags_folder=dags_folder_of(arguments.dags_folder, found, arguments.config),
             )
-            return roll_back(found, asked, dry_run=arguments.dry_run, if_needed=arguments.if_needed)
+            outcome = roll_back(found, asked, dry_run=arguments.dry_run, if_needed=arguments.if_needed)
+        back = _return_of(arguments, found, outcome)
+        if back is None:
+            return outcome
+        followed = _followed(outcome, back, found.console, dry_run=arguments.dry_run)
+        failures.extend([followed.failure] if followed.failure else [])
+        return followed
 
-    return tell(arguments.format, work)
+    failures: list[MlopsConfigError] = []
+    code = tell(arguments.format, work)
+    if failures:
+        # What went back is told by then.
+        raise failures[0]
+    return code
+
+
+@dataclass(frozen=True)
+class _Followed:
+    """A rollback, and what became of the infrastructure."""
+
+    rollback: "RollbackOutcome"
+    text: str
+    found: dict[str, Any]
+    failure: MlopsConfigError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """The rollback's own."""
+        return self.rollback.exit_code
+
+    @property
+    def summary(self) -> str:
+        """Both, for people."""
+        return f"{self.rollback.summary}\n\n{self.text}"
+
+    def document(self) -> dict[str, Any]:
+        """Both, for programs."""
+        return {**self.rollback.document(), "infrastructure": self.found}
+
+
+def _return_of(
+    arguments: argparse.Namespace, opened: "Opened", outcome: "RollbackOutcome"
+) -> "Return | None":
+    """What the infrastructure has to follow to; ``None``: nothing went back, or it is left alone."""
+    if outcome.plan is None or not (outcome.rolled_back or outcome.dry_run) or arguments.no_terraform:
+        return None
+    if arguments.if_needed and arguments.terraform is None:
+        return None
+    from mlops_config.contract.validators import Validators
+    from mlops_config.infrastructure.root_module import root_module_of
+    from mlops_config.pipeline import OUTPUT_NAME
+
+    module = root_module_of(opened.settings, opened.environment, opened.root, arguments.terraform)
+    if module is None:
+        return None
+    from mlops_config.infrastructure.going_back import Return
+
+    return Return(
+        module,
+        opened.store,
+        opened.ledger.name,
+        outcome.plan.target.record.name,
+        Validators(opened.contracts, opened.root, light=False),
+        opened.root / OUTPUT_NAME,
+    )
+
+
+def _followed(outcome: "RollbackOutcome", back: "Return", console: "Console", *, dry_run: bool) -> _Followed:
+    from mlops_config.github.context import GitHubContext
+    from mlops_config.infrastructure.going_back import go_back, look
+    from mlops_config.infrastructure.lease import Holder
+
+    try:
+        if dry_run:
+            made = look(back, console)
+            return _Followed(outcome, made.text(), made.document())
+        done = go_back(back, Holder.of(GitHubContext.from_env(os.environ)), console).record
+    except MlopsConfigError as error:
+        # Who only looks may have no credentials for it.
+        failure = None if dry_run else error
+        text = f"infrastructure: {error.message}"
+        return _Followed(outcome, text, {"error": error.message, "hint": error.hint}, failure)
+    return _Followed(outcome, f"infrastructure: {done.summary} in {done.directory}", done.model_dump())

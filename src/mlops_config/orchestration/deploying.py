@@ -30,7 +30,12 @@ from mlops_config.orchestration.folder import DagFolder, Standing, dag_files
 from mlops_config.orchestration.released import Released, released
 from mlops_config.release.changes import Change
 from mlops_config.release.history import compare_with_previous, meanings_of
-from mlops_config.release.record import ActivationRecord, PreviousRelease, ReleaseRecord
+from mlops_config.release.record import (
+    ActivationRecord,
+    InfrastructureRecord,
+    PreviousRelease,
+    ReleaseRecord,
+)
 from mlops_config.store.interface import LedgerName, Store
 
 
@@ -97,12 +102,12 @@ class Deployed:
         }
 
 
-def plan_deployment(wish: Wish) -> DeploymentPlan:
-    """The release proven, and what its deployment takes.
+def proven(wish: Wish) -> Released:
+    """The release that is asked for, every digest of it proven.
 
     Raises:
-        UsageError: there is no such release, or Airflow cannot run it as its files say.
-        IntegrityError: the record, its bundle or the ledger are not what they should be.
+        UsageError: there is no such release, or it is another model's.
+        IntegrityError: the record or its bundle are not what they should be.
     """
     name = wish.name
     found = released(wish.store, name.project, name.environment, wish.release, wish.validators)
@@ -112,6 +117,17 @@ def plan_deployment(wish: Wish) -> DeploymentPlan:
             f" not {name.model_name}",
             hint="name the model with --model, or its release with --release",
         )
+    return found
+
+
+def plan_deployment(wish: Wish) -> DeploymentPlan:
+    """The release proven, and what its deployment takes.
+
+    Raises:
+        UsageError: there is no such release, or Airflow cannot run it as its files say.
+        IntegrityError: the record, its bundle or the ledger are not what they should be.
+    """
+    name, found = wish.name, proven(wish)
     deployment = deployment_of(found.record, found.configs)
     if wish.asked is not None and wish.asked not in deployment.jobs:
         raise UsageError(
@@ -138,8 +154,11 @@ def deploy(
     airflow: Callable[[], AirflowApi] | None,
     wish: Wish,
     console: Console,
+    infrastructure: InfrastructureRecord | None = None,
 ) -> Deployed:
     """Carries the plan out; without ``airflow`` the files are written and that is all.
+
+    ``infrastructure`` is what was provisioned for it before; it is written down with what runs.
 
     Raises:
         DeploymentMovedError: somebody else deployed in the same moment.
@@ -169,7 +188,7 @@ def deploy(
         else:
             ended = tuple(Ended(each) for each in asked)
         where = api.address
-    record = _written_down(plan, ended, address, folder, where, wish, console)
+    record = _written_down(plan, ended, address, folder, where, wish, console, infrastructure)
     written = write_feedback(record, plan.released, wish.store, wish.validators, wish.output, wish.server_url)
     return Deployed(record, plan, address, ended, written)
 
@@ -193,6 +212,7 @@ def _written_down(
     airflow: str,
     wish: Wish,
     console: Console,
+    infrastructure: InfrastructureRecord | None,
 ) -> ReleaseRecord:
     """The record with what runs now; in the ledger, once all that was asked for has come to its end."""
     runs = tuple(each.record for each in ended)
@@ -205,6 +225,7 @@ def _written_down(
         dags_folder=folder.uri,
         dag_runs=runs,
         model=serving_model(plan.released, ledger.entries(), wish.root, console),
+        infrastructure=infrastructure,
     )
     return plan.released.record.model_copy(update={"activation": activation})
 

@@ -131,15 +131,15 @@ class InfrastructureRecord(_Frozen):
     """What Terraform did for a release."""
 
     program: str
-    """``terraform 1.11.4`` or ``tofu 1.10.6``."""
+    """``Terraform 1.11.4`` or ``OpenTofu 1.10.6``."""
     directory: str
     """The root module, relative to the repository root where it lies in it."""
     plan_digest: Digest
     """What was planned, by meaning: what ``--reviewed`` takes."""
     created: int = 0
     changed: int = 0
-    replaced: int = 0
     deleted: int = 0
+    """A replacement is counted as one that was created and one that was deleted."""
 
     @property
     def summary(self) -> str:
@@ -147,7 +147,6 @@ class InfrastructureRecord(_Frozen):
         counts = {
             "created": self.created,
             "changed": self.changed,
-            "replaced": self.replaced,
             "deleted": self.deleted,
         }
         return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing to change"

@@ -1,0 +1,98 @@
+"""Infrastructure after a rollback: planned for the release gone back to, applied where nothing is lost by it.
+
+Configuration, image and model are back by then and serve. What is left is told with the command that does it.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from mlops_config.console import Console
+from mlops_config.contract.validators import Validators
+from mlops_config.errors import FindingsError, MlopsConfigError
+from mlops_config.infrastructure.lease import Holder, deployment
+from mlops_config.infrastructure.provisioning import (
+    Planned,
+    Provisioned,
+    apply,
+    planned,
+    subject_of,
+    write_files,
+)
+from mlops_config.infrastructure.root_module import RootModule
+from mlops_config.infrastructure.subjects import Subject, compared
+from mlops_config.ledger.history import ledger_of
+from mlops_config.orchestration.released import released
+from mlops_config.store.interface import LedgerName, Store
+
+_LASTS = timedelta(hours=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """The release that an environment goes back to, and where its infrastructure is described."""
+
+    module: RootModule
+    store: Store
+    name: LedgerName
+    release: str
+    validators: Validators
+    output: Path
+
+    @property
+    def command(self) -> str:
+        """What brings the infrastructure to the release by itself."""
+        return f"mlops-config deploy -e {self.name.environment} --release {self.release} --only-terraform"
+
+
+def look(back: Return, console: Console) -> Planned:
+    """What the infrastructure's part of a rollback would do.
+
+    Raises:
+        MlopsConfigError: it cannot be planned here, such as without credentials.
+    """
+    found = released(back.store, back.name.project, back.name.environment, back.release, back.validators)
+    subject = Subject.of(found)
+    since = compared(subject, back.store, back.name, back.validators, console)
+    made = planned(back.module, subject, since, console)
+    write_files(made, back.output)
+    return made
+
+
+def go_back(back: Return, holder: Holder, console: Console) -> Provisioned:
+    """Applies what takes the infrastructure back, unless something would be deleted or replaced.
+
+    Raises:
+        FindingsError: something would: people decide that.
+        MlopsConfigError: it could not be planned or applied; the hint says how to go on.
+    """
+    ledger = ledger_of(back.store, back.name)
+    environment = back.name.environment
+    try:
+        record = back.store.fetch_release(back.name.project, environment, back.release)
+        about = subject_of(record) if record else {}
+        with deployment(ledger, about, holder, lasts=_LASTS, console=console) as held:
+            made = look(back, console)
+            _require_harmless(made, back)
+            return apply(made, ledger, held, console)
+    except MlopsConfigError as error:
+        error.message = (
+            f"{environment} runs release {back.release} again, but its infrastructure is not that"
+            f" release's: {error.message}"
+        )
+        if back.command not in (error.hint or ""):
+            error.hint = (
+                f"{error.hint}; then: {back.command}" if error.hint else f"go on with: {back.command}"
+            )
+        error.args = (error.message,)
+        raise
+
+
+def _require_harmless(made: Planned, back: Return) -> None:
+    lost = made.plan.destructive
+    if lost:
+        listed = ", ".join(each.address for each in lost)
+        raise FindingsError(
+            f"taking it back would delete or replace {listed}",
+            hint=f"look at the plan, and have it applied if that is meant: {back.command} --plan",
+        )

@@ -1,0 +1,342 @@
+"""The order in which infrastructure is changed: variables, plan, review, apply, ledger."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from mlops_config.console import Console
+from mlops_config.errors import IntegrityError, MlopsConfigError, UsageError
+from mlops_config.files import make_output_folder, write_atomically
+from mlops_config.infrastructure.causes import explain
+from mlops_config.infrastructure.failures import ApplyFailedError
+from mlops_config.infrastructure.program import Program
+from mlops_config.infrastructure.rendering import as_document, as_markdown, as_text
+from mlops_config.infrastructure.root_module import RootModule
+from mlops_config.infrastructure.sealing import (
+    KEY_VARIABLE,
+    Header,
+    plan_key,
+    seal,
+    unseal,
+    write_private,
+)
+from mlops_config.infrastructure.subjects import Compared, Subject
+from mlops_config.infrastructure.variables import FILE_NAME
+from mlops_config.ledger.entries import Draft, Event, Reason
+from mlops_config.ledger.ledger import Ledger
+from mlops_config.release.record import InfrastructureRecord, ReleaseRecord
+
+if TYPE_CHECKING:
+    from mlops_config.infrastructure.lease import Held
+    from mlops_config.infrastructure.plan import Plan
+    from mlops_config.infrastructure.program import Root, SavedPlan
+
+PLAN_FOLDER = "plan"
+MARKDOWN_NAME, DOCUMENT_NAME, SEALED_NAME = "plan.md", "plan.json", "plan.sealed"
+PLAN_FILE = "tfplan"
+"""Terraform's own file among what is sealed."""
+SUMMARY_LIMIT_BYTES = 900 * 1024
+"""Below GitHub's limit for a step's summary, 1 MiB, with room for what else stands there."""
+
+TEXT_WIDTH = 100
+"""Columns where no terminal says how many it has."""
+
+Ask = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What lets a plan be applied."""
+
+    mode: Literal["ask", "yes", "digest"]
+    digest: str | None = None
+    """Of the plan that was reviewed."""
+
+    def require_possible(self) -> None:
+        """Returns unless somebody has to be asked, and nobody is there.
+
+        Raises:
+            UsageError: nobody is.
+        """
+        if self.mode == "ask" and not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise UsageError(
+                "nobody is here to look at the plan: this is no terminal",
+                hint="look at it with --plan, then say --reviewed sha256:… with its digest; or --yes to"
+                " apply whatever is planned",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan of an environment's infrastructure, with what it is for and what it comes from."""
+
+    module: RootModule
+    subject: Subject
+    program: Program
+    root: "Root"
+    saved: "SavedPlan"
+    causes: Mapping[str, Any]
+
+    @property
+    def plan(self) -> "Plan":
+        """What would be done."""
+        return self.saved.plan
+
+    def text(self, width: int = TEXT_WIDTH, *, color: bool = False) -> str:
+        """The plan for people."""
+        return as_text(self.plan, self.causes, width, color=color)
+
+    def document(self) -> dict[str, Any]:
+        """The plan for programs."""
+        record = self.subject.record
+        return {
+            "environment": record.environment,
+            "release": record.name,
+            "config_digest": record.config_digest,
+            "directory": self.module.shown,
+            "program": self.program.name,
+            "deletes": bool(self.plan.destructive),
+            "drifted": bool(self.plan.drift),
+            **as_document(self.plan, self.causes),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """What was done, and what the root module says of it."""
+
+    record: InfrastructureRecord
+    outputs: Mapping[str, Any]
+
+    def output(self, name: str) -> str | None:
+        """An output that is text; ``None``: there is none."""
+        value = self.outputs.get(name)
+        return value if isinstance(value, str) and value else None
+
+
+def opened(module: RootModule, subject: Subject, console: Console) -> "tuple[Program, Root]":
+    """The root module, initialised, with the release's variables in it.
+
+    Raises:
+        UsageError: Terraform is missing or too old, or cannot be initialised as it is asked to.
+        ServiceError: a registry or the state's store failed.
+    """
+    program = Program.find(module.program)
+    root = program.at(
+        module.directory, console, backend_config=module.backend_config, lock_timeout=module.lock_timeout
+    )
+    write_atomically(module.directory / FILE_NAME, subject.variables.to_json())
+    root.init()
+    return program, root
+
+
+def planned(
+    module: RootModule,
+    subject: Subject,
+    compared: Compared,
+    console: Console,
+    *,
+    refresh_only: bool = False,
+) -> Planned:
+    """What Terraform would do for the subject; nothing is changed but the variables' file.
+
+    Raises:
+        UsageError: as :func:`opened`, or the variables are refused.
+        ServiceError: the state is locked, or a service failed.
+    """
+    program, root = opened(module, subject, console)
+    saved = root.plan(refresh_only=refresh_only)
+    return _explained(module, subject, compared, program, root, saved)
+
+
+def _explained(
+    module: RootModule,
+    subject: Subject,
+    compared: Compared,
+    program: Program,
+    root: "Root",
+    saved: "SavedPlan",
+) -> Planned:
+    causes = explain(saved.plan, compared.before, subject.variables, compared.changes)
+    return Planned(module, subject, program, root, saved, causes)
+
+
+def unsealed(
+    module: RootModule, subject: Subject, compared: Compared, path: Path, console: Console
+) -> Planned:
+    """The very plan that :func:`write_files` sealed.
+
+    Raises:
+        UsageError: the file cannot be read, or its key is not given.
+        IntegrityError: the key is another one, somebody changed the file, or it is another environment's or
+            release's plan.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"the plan {path} cannot be read: {error.strerror}") from error
+    sealed = unseal(data, plan_key())
+    record = subject.record
+    sealed.require(environment=record.environment, release=record.name)
+    program, root = opened(module, subject, console)
+    return _explained(module, subject, compared, program, root, root.saved(sealed.files[PLAN_FILE]))
+
+
+def write_files(found: Planned, output: Path) -> tuple[Path, ...]:
+    """Writes the plan as people and as programs read it; their paths. Secrets are in neither."""
+    folder = make_output_folder(output) / found.subject.record.environment / PLAN_FOLDER
+    document = json.dumps(found.document(), indent=2, ensure_ascii=False).encode() + b"\n"
+    markdown = as_markdown(found.plan, found.causes, SUMMARY_LIMIT_BYTES).encode()
+    contents = {MARKDOWN_NAME: markdown, DOCUMENT_NAME: document}
+    (folder / SEALED_NAME).unlink(missing_ok=True)  # an earlier plan's
+    for name, data in contents.items():
+        write_atomically(folder / name, data)
+    return tuple(folder / name for name in contents)
+
+
+def write_sealed(found: Planned, output: Path, console: Console) -> Path:
+    """Writes the plan itself for ``--plan-file``: encrypted, or for this user's eyes alone; its path.
+
+    Raises:
+        UsageError: the key is too short, or the library that encrypts is not installed.
+    """
+    record, key = found.subject.record, plan_key()
+    header = Header(
+        environment=record.environment,
+        release=record.name,
+        digest=found.plan.digest,
+        terraform_version=found.program.version,
+    )
+    path = output / record.environment / PLAN_FOLDER / SEALED_NAME
+    write_private(path, seal({PLAN_FILE: found.saved.read_bytes()}, header, key))
+    if key is None:
+        console.say(
+            f"warning: {path} is not encrypted, and a plan holds secrets in the clear: keep it on this"
+            f" machine, or set {KEY_VARIABLE}"
+        )
+    return path
+
+
+def require_reviewed(found: Planned, review: Review, ask: Ask) -> bool:
+    """Whether the plan may be applied: it is the one that was reviewed, or whoever is asked says so.
+
+    Raises:
+        IntegrityError: another plan was reviewed.
+    """
+    record = found.subject.record
+    if review.digest is not None and found.plan.digest != review.digest:
+        raise IntegrityError(
+            f"this is not the plan of {record.environment} that was reviewed: {review.digest} was, and"
+            f" {found.plan.digest} is what would be done now",
+            hint="the files, the release or the infrastructure changed since: nothing was applied; look at"
+            " the new plan and say its digest",
+        )
+    if review.mode != "ask" or not found.plan.has_changes:
+        return True
+    name = record.environment
+    answer = ask(f"Apply this plan to {name}? Type {name} to go on, anything else to leave: ")
+    return answer.strip() == name
+
+
+def apply(found: Planned, ledger: Ledger | None, held: "Held | None", console: Console) -> Provisioned:
+    """Applies the plan and writes down what came of it, where there is a ledger yet.
+
+    Raises:
+        DeploymentHeldError: somebody took over meanwhile; nothing is applied.
+        StalePlanError: the state changed since the plan was made; nothing is applied.
+        ApplyFailedError: it ended half-way; what was done is in the ledger, and the same command goes on.
+        ServiceError: the state is locked, or a service failed.
+    """
+    if held is not None:
+        held.require()
+    if not found.plan.has_changes:
+        console.say(f"{found.module.shown}: nothing to change")
+        done, outputs = _record(found), found.root.outputs()
+    else:
+        try:
+            applied = found.root.apply(found.saved)
+        except ApplyFailedError as error:
+            steps = [each["action"] for each in error.document["done"]]
+            counts = {name: steps.count(name) for name in ("create", "update", "delete")}
+            half = _record(found, counts["create"], counts["update"], counts["delete"])
+            _note_failed(ledger, found, held, half, error, console)
+            raise
+        except MlopsConfigError as error:
+            _note_failed(ledger, found, held, _record(found), error, console)
+            raise
+        done = _record(found, applied.created, applied.changed, applied.deleted)
+        outputs = applied.outputs
+    _note(ledger, found, held, done, None)
+    return Provisioned(done, outputs)
+
+
+def _record(found: Planned, created: int = 0, changed: int = 0, deleted: int = 0) -> InfrastructureRecord:
+    return InfrastructureRecord(
+        program=found.program.name,
+        directory=found.module.shown,
+        plan_digest=found.plan.digest,
+        created=created,
+        changed=changed,
+        deleted=deleted,
+    )
+
+
+def _note_failed(
+    ledger: Ledger | None,
+    found: Planned,
+    held: "Held | None",
+    done: InfrastructureRecord,
+    error: MlopsConfigError,
+    console: Console,
+) -> None:
+    """Writes down an apply that failed; a ledger that fails as well must not hide why."""
+    try:
+        _note(ledger, found, held, done, error)
+    except MlopsConfigError as further:
+        console.say(f"warning: the ledger was not told of the apply that failed: {further.message}")
+
+
+def _note(
+    ledger: Ledger | None,
+    found: Planned,
+    held: "Held | None",
+    done: InfrastructureRecord,
+    error: MlopsConfigError | None,
+) -> None:
+    """Writes down what was done; that nothing had to be is written once for a release."""
+    if ledger is None:
+        return
+    draft = Draft(
+        event=Event.PROVISIONED,
+        time=datetime.now(UTC),
+        outcome="failed" if error else "succeeded",
+        job_id=held.job_id if held else None,
+        infrastructure=done,
+        reasons=(Reason(code="apply_failed", text=error.message),) if error else (),
+        **subject_of(found.subject.record),
+    )
+    if not error and not found.plan.has_changes and _is_noted(ledger, draft):
+        return
+    ledger.append(draft)
+
+
+def _is_noted(ledger: Ledger, draft: Draft) -> bool:
+    """Whether the last of its kind is about this release, and ended well."""
+    last = next((each for each in reversed(ledger.entries()) if each.event is Event.PROVISIONED), None)
+    about = (draft.release, draft.config_digest, "succeeded")
+    return last is not None and (last.release, last.config_digest, last.outcome) == about
+
+
+def subject_of(record: ReleaseRecord) -> dict[str, Any]:
+    """What entries of the ledger say of the release that they are about."""
+    return {
+        "config_digest": record.config_digest,
+        "commit": record.source.commit,
+        "release": record.name,
+        "image_digest": record.image.digest if record.image else None,
+        "base_digest": record.image.base_digest if record.image else None,
+    }
