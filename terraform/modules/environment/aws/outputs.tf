@@ -45,5 +45,5 @@ output "prometheus" {
 
 output "secrets_to_fill" {
   description = "Secrets of Secrets Manager that people fill, by the names in the files."
-  value       = try(one(module.airflow[*].secrets), {})
+  value       = try(module.airflow[0].secrets, {})
 }
