@@ -48,10 +48,8 @@ resource "google_storage_bucket" "dags" {
 }
 
 locals {
-  dag_source  = coalesce(var.dag_source, "${path.module}/../../../../dags")
-  job_source  = "${path.module}/../../../../docker"
-  dags        = setunion(fileset(local.dag_source, "*.py"), fileset(local.dag_source, ".airflowignore"))
-  entrypoints = fileset(local.job_source, "*_main.py")
+  dag_source = coalesce(var.dag_source, "${path.module}/../../../../dags")
+  dags       = setunion(fileset(local.dag_source, "*.py"), fileset(local.dag_source, ".airflowignore"))
 }
 
 # One by one: mlops/ beside them is the deployments', and nothing of Terraform's.
@@ -62,18 +60,6 @@ resource "google_storage_bucket_object" "dag" {
   name           = "dags/${each.value}"
   source         = "${local.dag_source}/${each.value}"
   source_md5hash = filemd5("${local.dag_source}/${each.value}")
-
-  depends_on = [google_storage_bucket.dags]
-}
-
-# What jobs of execution bash begin with. Workers see data/ as /home/airflow/gcs/data.
-resource "google_storage_bucket_object" "entrypoint" {
-  for_each = local.entrypoints
-
-  bucket         = local.bucket
-  name           = "data/mlops/${each.value}"
-  source         = "${local.job_source}/${each.value}"
-  source_md5hash = filemd5("${local.job_source}/${each.value}")
 
   depends_on = [google_storage_bucket.dags]
 }

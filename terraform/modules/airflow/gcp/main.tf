@@ -13,12 +13,11 @@ locals {
   dags_folder = "gs://${local.bucket}/dags"
   url         = google_composer_environment.this.config[0].airflow_uri
 
-  lines = [
-    for line in split("\n", file(coalesce(var.requirements, "${path.module}/requirements.txt"))) : trimspace(replace(line, "/#.*/", ""))
-  ]
-  packages = {
-    for line in local.lines : lower(regex("^[A-Za-z0-9._-]+", line)) => trimspace(replace(line, "/^[A-Za-z0-9._-]+/", "")) if line != ""
-  }
+  lines = var.requirements == null ? [] : [for line in split("\n", file(var.requirements)) : trimspace(replace(line, "/#.*/", ""))]
+  packages = merge(
+    { for line in local.lines : lower(regex("^[A-Za-z0-9._-]+", line)) => trimspace(replace(line, "/^[A-Za-z0-9._-]+/", "")) if line != "" },
+    var.requirements == null ? { mlops-config-action = "[airflow,airflow-kubernetes,gcp,gcs]==${var.package_version}" } : {},
+  )
 
   # Composer's components by size. DAG processors read one file for each model and job.
   sizes = {
@@ -182,7 +181,7 @@ resource "google_composer_environment" "this" {
       error_message = "dag_source has to have the DAG files and the .airflowignore of this repository's dags/; ${local.dag_source} has not."
     }
     precondition {
-      condition     = length(local.entrypoints) == 4
+      condition     = !local.own_jobs || length(local.entrypoints) == 4
       error_message = "The jobs' four entry points are taken from this repository's docker/, and ${local.job_source} has ${length(local.entrypoints)} of them."
     }
   }

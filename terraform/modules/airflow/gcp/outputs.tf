@@ -27,6 +27,6 @@ output "connection" {
 }
 
 output "secrets" {
-  description = "Secrets for people to fill, by the name in the configuration."
-  value       = { for name, secret in google_secret_manager_secret.given : name => secret.secret_id }
+  description = "Names in Secret Manager that people fill, by the names in the files."
+  value       = { for name, secret in google_secret_manager_secret.filled_by_people : name => secret.secret_id }
 }

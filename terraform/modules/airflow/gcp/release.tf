@@ -5,8 +5,8 @@ variable "config_path" {
   type        = string
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*/$", var.config_path))
-    error_message = "config_path is a folder within the repository and ends with a slash, such as configs/prod/."
+    condition     = can(regex("^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*/$", var.config_path)) && endswith("/${var.config_path}", "/${var.environment}/")
+    error_message = "config_path is the environment's own folder, such as configs/prod/ for prod, with a slash at its end: no environment runs another one's files."
   }
 }
 
@@ -51,122 +51,4 @@ variable "image" {
     condition     = var.image == null || can(regex("^[^@[:space:]]+@sha256:[0-9a-f]{64}$", var.image))
     error_message = "image ends with @sha256: and 64 hexadecimal digits: a tag could come to mean another image."
   }
-}
-
-locals {
-  # As mlops-config names it: orchestration/deployment.py.
-  connection = "mlops_${replace(var.environment, "-", "_")}"
-}
-
-# A secret is the only place that Composer reads Variables and Connections from without anybody logging in. Neither is
-# secret; what is does not come into a state. Changing them restarts nothing, which a variable of the environment would.
-resource "google_secret_manager_secret" "connection" {
-  project   = var.project_id
-  secret_id = "airflow-connections-${local.connection}"
-  labels    = local.labels
-
-  replication {
-    user_managed {
-      replicas {
-        location = var.region
-      }
-    }
-  }
-}
-
-resource "google_secret_manager_secret_version" "connection" {
-  secret = google_secret_manager_secret.connection.id
-  secret_data = jsonencode({
-    conn_type   = "generic"
-    description = "Where the jobs of ${var.environment} run"
-    extra = merge(
-      { environment = var.environment, variables = merge({ MLOPS_STORE = var.store_uri }, var.variables) },
-      { for key, value in var.jobs : key => value if value != null },
-    )
-  })
-}
-
-resource "google_secret_manager_secret" "release" {
-  project   = var.project_id
-  secret_id = "airflow-variables-${local.connection}_release"
-  labels    = local.labels
-
-  replication {
-    user_managed {
-      replicas {
-        location = var.region
-      }
-    }
-  }
-}
-
-resource "google_secret_manager_secret_version" "release" {
-  secret = google_secret_manager_secret.release.id
-  secret_data = jsonencode({
-    config_path   = var.config_path
-    config_digest = var.config_digest
-    release       = var.release
-    commit        = var.commit
-    image         = var.image
-  })
-}
-
-# Empty: people put values in, as Airflow's Variables, and no state ever sees them.
-resource "google_secret_manager_secret" "given" {
-  for_each = toset(var.secrets)
-
-  project   = var.project_id
-  secret_id = "airflow-variables-${local.connection}_secret_${replace(each.value, "/[^A-Za-z0-9_-]/", "_")}"
-  labels    = local.labels
-
-  replication {
-    user_managed {
-      replicas {
-        location = var.region
-      }
-    }
-  }
-}
-
-resource "google_secret_manager_secret_iam_member" "read" {
-  for_each = merge(
-    { connection = google_secret_manager_secret.connection.secret_id, release = google_secret_manager_secret.release.secret_id },
-    { for name, secret in google_secret_manager_secret.given : "secret ${name}" => secret.secret_id },
-  )
-
-  project   = var.project_id
-  secret_id = each.value
-  role      = "roles/secretmanager.secretAccessor"
-  member    = local.member
-}
-
-# For who applies with plain Terraform: `mlops-config deploy` does this itself, after its own apply.
-resource "terraform_data" "deploy" {
-  count = var.trigger ? 1 : 0
-
-  triggers_replace = [var.release, var.config_digest, var.image]
-
-  provisioner "local-exec" {
-    command = "mlops-config deploy --no-terraform --environment \"$MLOPS_ENVIRONMENT\" --release \"$MLOPS_RELEASE\""
-    environment = {
-      MLOPS_ENVIRONMENT = var.environment
-      MLOPS_RELEASE     = var.release
-      MLOPS_STORE       = var.store_uri
-      MLOPS_AIRFLOW_URL = local.url
-      MLOPS_DAGS_FOLDER = local.dags_folder
-    }
-  }
-
-  lifecycle {
-    precondition {
-      condition     = var.release != null
-      error_message = "trigger deploys a release, and there is none: give release its name, or leave trigger out."
-    }
-  }
-
-  depends_on = [
-    google_composer_environment.this, google_storage_bucket_object.dag, google_storage_bucket_object.entrypoint,
-    google_secret_manager_secret_version.connection, google_secret_manager_secret_version.release,
-    google_secret_manager_secret_iam_member.read,
-  ]
 }

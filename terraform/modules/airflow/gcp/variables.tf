@@ -136,44 +136,89 @@ variable "store_uri" {
 }
 
 variable "variables" {
-  description = "Environment variables of the jobs, such as MLFLOW_TRACKING_URI. No secrets: they would be in the state."
+  description = "Environment variables of the jobs, such as MLFLOW_TRACKING_URI. They lie in Terraform's state, so nothing secret is taken."
   type        = map(string)
   default     = {}
 
   validation {
-    condition     = alltrue([for name in keys(var.variables) : can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name))])
-    error_message = "Names of variables are letters, digits and _."
+    condition     = alltrue([for key in keys(var.variables) : can(regex("^[A-Za-z_][A-Za-z0-9_]*$", key))])
+    error_message = "The name of a variable is letters, digits and _, and does not begin with a digit."
   }
   validation {
+    # Names as the jobs' logs mask them. A file's name and a service account are no secrets, whatever they are called.
     condition = alltrue([
-      for name in keys(var.variables) : can(regex("(?i)(_FILE$|^GOOGLE_APPLICATION_CREDENTIALS$)", name)) || !can(regex("(?i)(SECRET|PASSW|PASSPHRASE|TOKEN|CREDENTIAL|PRIVATE|API_?KEY|ACCESS_?KEY)", name))
+      for key, value in var.variables :
+      !can(regex("(?i)SECRET|PASSW|PASSPHRASE|TOKEN|CREDENTIAL|PRIVATE|API_?KEY|ACCESS_?KEY", key)) ||
+      can(regex("(?i)_FILE$|^GOOGLE_APPLICATION_CREDENTIALS$", key)) || can(regex("^[a-z0-9-]+@[a-z0-9-]+\\.iam\\.gserviceaccount\\.com$", value))
     ])
-    error_message = "A variable is secret by its name (SECRET, PASSWORD, TOKEN and so on): name it in secrets and put its value into Secret Manager."
+    error_message = "A variable is named like a secret. Put its name into secrets: then it is kept in Secret Manager, and not in Terraform's state."
+  }
+  validation {
+    condition     = alltrue([for value in values(var.variables) : !can(regex("://[^/@]*:[^/@]*@", value))])
+    error_message = "A variable holds an address with a password in it. Give the password as a secret of its own."
+  }
+  validation {
+    condition     = length(setintersection(keys(var.variables), ["MLOPS_STORE", "MLOPS_ENVIRONMENT", "MLOPS_LOOKED_UP", "MLOPS_JOBS", "PYTHONPATH"])) == 0
+    error_message = "MLOPS_STORE, MLOPS_ENVIRONMENT, MLOPS_LOOKED_UP, MLOPS_JOBS and PYTHONPATH are set by this module."
   }
 }
 
 variable "secrets" {
-  description = "Names of the secrets that the configuration refers to (secret://name). Each becomes an empty secret for people to fill."
+  description = "Names in the files' secret://<name>. Each gets an empty secret in Secret Manager for people to fill, unless variables has it (a service account's address)."
   type        = list(string)
   default     = []
 
   validation {
     condition     = alltrue([for name in var.secrets : can(regex("^[A-Za-z0-9][A-Za-z0-9_./-]{0,126}$", name))])
-    error_message = "secrets are names such as chat-fares, without secret://."
+    error_message = "A secret's name is what stands behind secret:// in the files, such as chat-fares."
+  }
+  validation {
+    condition     = length(distinct([for name in var.secrets : upper(replace(name, "/[^A-Za-z0-9]/", "_"))])) == length(distinct(var.secrets))
+    error_message = "Two secrets differ in nothing but dashes, dots or capitals: jobs get both as one variable."
   }
 }
 
 variable "jobs" {
-  description = "Where jobs run, as keys of the Connection's extra: python and entrypoints for bash; the others for kubernetes."
+  description = <<-EOT
+    How jobs run, beyond what the files say.
+    requirements: locked requirements of the jobs (requirements/jobs.txt): each worker makes an environment of its own of
+    them before its first job, for execution bash. null: none; then either python and entrypoints name what workers have,
+    or jobs run on Kubernetes. The other keys are those of the Connection (docs/execution.md).
+  EOT
   type = object({
-    python             = optional(string, "python3")
-    entrypoints        = optional(string, "/home/airflow/gcs/data/mlops")
+    requirements       = optional(string)
+    python             = optional(string)
+    entrypoints        = optional(string)
     root               = optional(string)
     kubernetes_conn_id = optional(string)
     kubernetes_secrets = optional(list(string))
     image_pull_secrets = optional(list(string))
   })
   default = {}
+
+  validation {
+    condition     = var.jobs.requirements == null ? true : fileexists(var.jobs.requirements)
+    error_message = "jobs.requirements is the path of a file, such as requirements/jobs.txt of a checkout."
+  }
+  validation {
+    condition     = var.jobs.requirements == null || (var.jobs.python == null && var.jobs.entrypoints == null)
+    error_message = "jobs has requirements, or else python and entrypoints: with requirements the environment made of them is used."
+  }
+  validation {
+    condition     = length(var.secrets) == 0 || var.jobs.requirements != null || var.jobs.kubernetes_secrets != null || alltrue([for name in var.secrets : contains(keys(var.variables), "MLOPS_SECRET_${upper(replace(name, "/[^A-Za-z0-9]/", "_"))}")])
+    error_message = "The files name secrets, and nothing would hand them to the jobs: give jobs.requirements (they are looked up when a job starts) or jobs.kubernetes_secrets."
+  }
+}
+
+variable "package_version" {
+  description = "Version of mlops-config-action on Airflow and, with jobs.requirements, in the jobs' environment."
+  type        = string
+  default     = "1.0.0"
+
+  validation {
+    condition     = can(regex("^[0-9]+\\.[0-9]+\\.[0-9]+([a-z0-9.]+)?$", var.package_version))
+    error_message = "package_version is one version, such as 1.0.0."
+  }
 }
 
 variable "dag_source" {
@@ -183,7 +228,7 @@ variable "dag_source" {
 }
 
 variable "requirements" {
-  description = "File of Python packages for Airflow and for jobs of execution bash: a name, extras and versions a line. null: the module's own."
+  description = "File of Airflow's further Python packages: a name, extras and versions a line, this package's too. null: this package with what its DAGs need."
   type        = string
   default     = null
 

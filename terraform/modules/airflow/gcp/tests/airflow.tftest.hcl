@@ -16,7 +16,7 @@ variables {
   labels        = { team = "fares" }
   project_id    = "acme-ml-prod"
   region        = "europe-west4"
-  config_path   = "configs/prod/"
+  config_path   = "configs/prod-eu/"
   config_digest = "sha256:9343793ab00b1af77edae54c0faa2a881aac8091bdf1447a4ec7a1438dbd3d9a"
   release       = "1.2.0"
   commit        = "5f8d3a0c9b7e6d4f2a1b0c8d7e6f5a4b3c2d1e0f"
@@ -26,6 +26,7 @@ variables {
   store_uri     = "gs://acme-ml-prod-configs/configs"
   variables     = { MLFLOW_TRACKING_URI = "https://mlflow.acme.example", GOOGLE_APPLICATION_CREDENTIALS = "/etc/wif.json" }
   secrets       = ["chat-fares", "pager/fares"]
+  jobs          = { requirements = "tests/hashed.txt" }
   deployers     = ["serviceAccount:deploy@acme-ml-prod.iam.gserviceaccount.com"]
 }
 
@@ -39,16 +40,17 @@ run "runs_an_airflow_that_reads_deployments" {
     error_message = "It has no addresses on the internet, and the network that is given."
   }
   assert {
-    condition     = google_composer_environment.this.config[0].software_config[0].pypi_packages == tomap({ mlops-config-action = "[airflow,airflow-kubernetes,gcp,gcs,jobs]~=1.0" })
-    error_message = "Packages are those of the module's file, as Composer takes them."
+    condition     = google_composer_environment.this.config[0].software_config[0].pypi_packages == tomap({ mlops-config-action = "[airflow,airflow-kubernetes,gcp,gcs]==1.0.0" })
+    error_message = "Airflow gets this package with what its DAGs need, and not what jobs need."
   }
   assert {
     condition = (
       toset([for object in google_storage_bucket_object.dag : object.name]) == toset([
         "dags/.airflowignore", "dags/deployments_dag.py", "dags/inference_dag.py", "dags/monitoring_dag.py", "dags/retraining_dag.py", "dags/training_dag.py",
       ])
-      && toset([for object in google_storage_bucket_object.entrypoint : object.name]) == toset([
+      && toset([for object in google_storage_bucket_object.job : object.name]) == toset([
         "data/mlops/inference_main.py", "data/mlops/monitoring_main.py", "data/mlops/retraining_main.py", "data/mlops/training_main.py",
+        "data/mlops/sitecustomize.py", local.jobs_object,
       ])
     )
     error_message = "The DAG files are there, and nothing below dags/mlops/ is Terraform's."
@@ -83,7 +85,17 @@ run "tells_airflow_where_jobs_run_and_what_is_released" {
   assert {
     condition = jsondecode(google_secret_manager_secret_version.connection.secret_data).extra == {
       environment = "prod-eu"
-      variables   = { MLOPS_STORE = "gs://acme-ml-prod-configs/configs", MLFLOW_TRACKING_URI = "https://mlflow.acme.example", GOOGLE_APPLICATION_CREDENTIALS = "/etc/wif.json" }
+      variables = {
+        MLOPS_STORE                    = "gs://acme-ml-prod-configs/configs"
+        MLFLOW_TRACKING_URI            = "https://mlflow.acme.example"
+        GOOGLE_APPLICATION_CREDENTIALS = "/etc/wif.json"
+        PYTHONPATH                     = "/home/airflow/gcs/data/mlops"
+        MLOPS_JOBS                     = jsonencode({ requirements = "/home/airflow/gcs/${local.jobs_object}", package = "mlops-config-action==1.0.0" })
+        MLOPS_LOOKED_UP = jsonencode({
+          MLOPS_SECRET_CHAT_FARES  = "projects/acme-ml-prod/secrets/mlops-prod-eu-chat-fares"
+          MLOPS_SECRET_PAGER_FARES = "projects/acme-ml-prod/secrets/mlops-prod-eu-pager_fares"
+        })
+      }
       python      = "python3"
       entrypoints = "/home/airflow/gcs/data/mlops"
     }
@@ -91,7 +103,7 @@ run "tells_airflow_where_jobs_run_and_what_is_released" {
   }
   assert {
     condition = (
-      google_secret_manager_secret.release.secret_id == "airflow-variables-mlops_prod_eu_release"
+      google_secret_manager_secret.release.annotations["mlops-release"] == "1.2.0" && google_secret_manager_secret.release.secret_id == "airflow-variables-mlops_prod_eu_release"
       && jsondecode(google_secret_manager_secret_version.release.secret_data) == {
         config_path = var.config_path, config_digest = var.config_digest, release = var.release, commit = var.commit, image = var.image
       }
@@ -108,11 +120,11 @@ run "tells_airflow_where_jobs_run_and_what_is_released" {
     error_message = "Airflow looks for both where they are."
   }
   assert {
-    condition     = google_composer_environment.this.config[0].software_config[0].env_variables == tomap({ MLOPS_ENVIRONMENT = "prod-eu", MLOPS_CONFIG_PATH = "configs/prod/" })
+    condition     = google_composer_environment.this.config[0].software_config[0].env_variables == tomap({ MLOPS_ENVIRONMENT = "prod-eu", MLOPS_CONFIG_PATH = "configs/prod-eu/" })
     error_message = "Nothing that a release changes is a variable of the environment: that would restart Airflow."
   }
   assert {
-    condition     = output.secrets == { "chat-fares" = "airflow-variables-mlops_prod_eu_secret_chat-fares", "pager/fares" = "airflow-variables-mlops_prod_eu_secret_pager_fares" }
+    condition     = output.secrets == { "chat-fares" = "mlops-prod-eu-chat-fares", "pager/fares" = "mlops-prod-eu-pager_fares" }
     error_message = "Each secret of the configuration is an empty one to fill."
   }
   assert {
@@ -148,6 +160,8 @@ run "takes_what_exists" {
   variables {
     name              = "city-taxi-trip-fare-with-surge-and-tolls-prod"
     environment       = "dev"
+    config_path       = "configs/dev/"
+    requirements      = "tests/packages.txt"
     release           = null
     commit            = null
     image             = null
@@ -158,7 +172,8 @@ run "takes_what_exists" {
     allowed_ip_ranges = [{ value = "198.51.100.0/24" }]
     snapshot_schedule = null
     jobs              = { kubernetes_secrets = ["fares"] }
-    secrets           = []
+    variables         = { MLOPS_SECRET_VERTEX = "model@acme-ml-prod.iam.gserviceaccount.com" }
+    secrets           = ["vertex"]
     deployers         = []
   }
   assert {
@@ -183,6 +198,14 @@ run "takes_what_exists" {
   assert {
     condition     = jsondecode(google_secret_manager_secret_version.connection.secret_data).extra.kubernetes_secrets == ["fares"] && jsondecode(google_secret_manager_secret_version.release.secret_data).image == null
     error_message = "What is given for Kubernetes is told, and what is not known is null."
+  }
+  assert {
+    condition     = google_composer_environment.this.config[0].software_config[0].pypi_packages == tomap({ mlops-config-action = "[airflow,gcs]==1.0.0", pandas = ">=2.3, <3", pyarrow = "" })
+    error_message = "Packages of a file are such as Composer takes."
+  }
+  assert {
+    condition     = length(google_storage_bucket_object.job) == 0 && length(google_secret_manager_secret.filled_by_people) == 0
+    error_message = "Without requirements there is no environment of jobs, and what variables say needs no secret."
   }
   assert {
     condition     = can(regex("^city-taxi-trip-[0-9a-f]{6}-airflow$", google_service_account.airflow.account_id)) && google_composer_environment.this.config[0].workloads_config[0].dag_processor[0].count == 2
@@ -234,7 +257,6 @@ run "refuses_each_wrong_value" {
     labels             = { Team = "fares" }
     project_id         = "111122223333"
     region             = "EU"
-    config_path        = "configs/prod"
     config_digest      = "9343793a"
     release            = "release 1"
     commit             = "5f8d3a0"
@@ -248,6 +270,7 @@ run "refuses_each_wrong_value" {
     store_uri          = "file:///srv/configs"
     variables          = { MLFLOW_TRACKING_PASSWORD = "x" }
     secrets            = ["secret://chat-fares"]
+    package_version    = "latest"
     requirements       = "tests/hashed.txt"
     source_bucket      = "gs://acme-airflow"
     encryption_key     = "city-taxi"
@@ -256,11 +279,55 @@ run "refuses_each_wrong_value" {
     snapshot_schedule  = "daily"
   }
   expect_failures = [
-    var.name, var.environment, var.labels, var.project_id, var.region, var.config_path, var.config_digest, var.release,
+    var.name, var.environment, var.labels, var.project_id, var.region, var.config_digest, var.release,
     var.commit, var.image, var.airflow_version, var.environment_size, var.min_workers, var.max_workers, var.worker,
-    var.allowed_ip_ranges, var.store_uri, var.variables, var.secrets, var.requirements, var.source_bucket,
+    var.allowed_ip_ranges, var.store_uri, var.variables, var.secrets, var.package_version,
+    var.requirements, var.source_bucket,
     var.encryption_key, var.deployers, var.maintenance_window, var.snapshot_schedule,
   ]
+}
+
+run "refuses_variables_of_its_own_and_secrets_that_are_one_variable" {
+  command = plan
+  variables {
+    variables = { MLOPS_STORE = "gs://acme/other" }
+    secrets   = ["chat-fares", "chat.fares"]
+  }
+  expect_failures = [var.variables, var.secrets]
+}
+
+run "refuses_another_environments_files" {
+  command = plan
+  variables {
+    config_path = "configs/dev/"
+    jobs        = { requirements = "tests/hashed.txt", python = "python3" }
+  }
+  expect_failures = [var.config_path, var.jobs]
+}
+
+run "refuses_a_lock_that_is_not_there" {
+  command = plan
+  variables {
+    config_path = "configs/prod-eu"
+    jobs        = { requirements = "tests/nowhere.txt" }
+  }
+  expect_failures = [var.config_path, var.jobs]
+}
+
+run "refuses_secrets_that_no_job_would_get" {
+  command = plan
+  variables {
+    jobs = {}
+  }
+  expect_failures = [var.jobs]
+}
+
+run "refuses_a_password_in_an_address" {
+  command = plan
+  variables {
+    variables = { MLFLOW_TRACKING_URI = "https://ml:swordfish@mlflow.acme.example" }
+  }
+  expect_failures = [var.variables]
 }
 
 run "refuses_a_variable_that_no_shell_takes" {
