@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlops_config.infrastructure.differences import Difference, Mark, Path, differences, written
+from mlops_config.infrastructure.differences import Difference, Mark, Path, entries, written
 from mlops_config.infrastructure.plan import Action, Plan, ResourceChange
-from mlops_config.infrastructure.references import Modules
+from mlops_config.infrastructure.references import Modules, parsed
 from mlops_config.infrastructure.variables import ReleaseVariables
 from mlops_config.release.changes import Change, Named, Nature
 
@@ -52,8 +52,9 @@ def explain(
     """
     if before is None:
         return {}
-    variables = tuple(differences(before.document(), after.document()))
-    world = _World(plan, Modules(plan.configuration), variables, _Keys(before, after, changed))
+    variables = tuple(entries(before.document(), after.document()))
+    modules = Modules(plan.configuration, plan.directory)
+    world = _World(plan, modules, variables, _Keys(before, after, changed))
     found: dict[str, tuple[Cause, ...]] = {}
     for change in plan.changes:
         if causes := tuple(world.of_existence(change)):
@@ -77,18 +78,13 @@ class _Keys:
         self._names = {
             key: alert.name for each in (before, after) for key, alert in each.config.alerts.items()
         }
-        self._sources = {**before.sources(), **after.sources()}
+        sources = {**before.sources(), **after.sources()}
+        self._sources = [(parsed(path), keys) for path, keys in sources.items()]
         self._changed = changed
 
     def of(self, variable: Path) -> Iterator[Change]:
         """The changes of the configuration that the variable's value comes from."""
-        name = written(variable)
-        sources = [
-            source
-            for path, keys in self._sources.items()
-            for source in keys
-            if name == path or _begins(name, path) or _begins(path, name)
-        ]
+        sources = [source for path, keys in self._sources if _related(variable, path) for source in keys]
         alert = self._names.get(str(variable[2])) if variable[:2] == ("config", "alerts") else None
         for change in self._changed:
             if any(_comes_from(change, source, alert) for source in sources):
@@ -120,9 +116,11 @@ class _World:
             each for each in self._variables if any(_related(each.path, trail.variable) for trail in trails)
         ]
         telling = [each for each in (self._variables if local else made_of) if _shows(each, difference)]
+        telling = _without_doubles(telling, made_of)
+        found = [each for each in made_of if each in telling or not _telling_both(each)] or made_of
+        found += [each for each in telling if each not in made_of]
         if telling or made_of:
-            certain = {id(each) for each in made_of}
-            yield from self._named(iter(telling or made_of), certain)
+            yield from self._named(iter(found if telling else made_of), {id(each) for each in made_of})
             return
         for resource in sorted({trail.resource for trail in trails if trail.resource}):
             if any(_is_of(address, resource) for address in self._addresses):
@@ -144,6 +142,13 @@ class _World:
                 yield Cause(None, variable, each.old, each.new, through_local=through_local)
 
 
+def _without_doubles(telling: Sequence[Difference], made_of: Sequence[Difference]) -> list[Difference]:
+    """Without what merely has the values of something certain: a version's are often its name's."""
+    certain = [each for each in telling if each in made_of]
+    values = [(each.old, each.new) for each in certain]
+    return [each for each in telling if each in certain or (each.old, each.new) not in values]
+
+
 def _values(change: Change) -> tuple[Any, Any]:
     old = Mark.ABSENT if change.nature is Nature.ADDED else change.old
     new = Mark.ABSENT if change.nature is Nature.REMOVED else change.new
@@ -156,10 +161,6 @@ def _related(variable: Path, trail: Path | None) -> bool:
         return False
     length = min(len(variable), len(trail))
     return tuple(map(str, variable[:length])) == tuple(map(str, trail[:length]))
-
-
-def _begins(path: str, beginning: str) -> bool:
-    return path.startswith(beginning) and path[len(beginning) :][:1] in (".", "[")
 
 
 def _is_of(address: str, resource: str) -> bool:
@@ -190,41 +191,51 @@ def _is_step(mine: Any, theirs: str | int, alert: str | None) -> bool:
 
 
 def _shows(variable: Difference, attribute: Difference) -> bool:
-    """Whether the variable's values stand in the attribute's, before and after."""
+    """Whether the variable's values stand in the attribute's: the old one before, the new one after."""
     old, new = _telling(variable.old), _telling(variable.new)
+    was, now = _leaves(attribute.old), _leaves(attribute.new)
+    gone, come = [text for text in was if text not in now], [text for text in now if text not in was]
     if not (old or new):
         return False
-    was, now = set(_leaves(attribute.old)), set(_leaves(attribute.new))
-    return _within(old, was, now) and _within(new, now, was)
+    return all(_stands(text, gone) for text in old) and all(_stands(text, come) for text in new)
 
 
-def _within(texts: Sequence[str], there: set[str], elsewhere: set[str]) -> bool:
-    """Whether each text stands ``there``; one alone must not stand elsewhere in the same way."""
-    return all(any(text in leaf for leaf in there - elsewhere) for text in texts)
+def _stands(text: str, leaves: Sequence[str]) -> bool:
+    return any(text in leaf for leaf in leaves)
+
+
+def _telling_both(variable: Difference) -> bool:
+    """Whether its values are long enough to be looked for."""
+    return bool(_telling(variable.old) and _telling(variable.new))
 
 
 def _telling(value: Any) -> list[str]:
-    return [leaf for leaf in _leaves(value) if len(leaf) >= LEAST_TELLING]
+    """A scalar as it would stand in a text; a place without scheme and slash, as an ARN has it."""
+    if isinstance(value, dict | list | Mark):
+        return []
+    return [leaf for leaf in (_bare(each) for each in _leaves(value)) if len(leaf) >= LEAST_TELLING]
 
 
-def _leaves(value: Any) -> Iterator[str]:
-    """The texts and numbers in a value, also in the JSON or the lines that a text holds."""
+def _bare(text: str) -> str:
+    return text.partition("://")[2].rstrip("/") if re.match(r"(s3|gs)://", text) else text
+
+
+def _leaves(value: Any) -> list[str]:
+    """The texts and numbers in a value, also in the JSON that a text holds; YAML without its folds."""
     if isinstance(value, Mapping):
-        for key, each in value.items():
-            yield str(key)
-            yield from _leaves(each)
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _leaves(each)
-    elif isinstance(value, str):
+        return [leaf for key, each in value.items() for leaf in (str(key), *_leaves(each))]
+    if isinstance(value, list | tuple):
+        return [leaf for each in value for leaf in _leaves(each)]
+    if isinstance(value, str):
         inner = as_json(value)
-        if inner is not None:
-            yield from _leaves(inner)
-        else:
-            lines = value.splitlines()
-            yield from lines if len(lines) > 1 else [value]
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield f"{value:g}" if isinstance(value, float) else str(value)
+        return _leaves(inner) if inner is not None else [_unfolded(value)]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return [f"{value:g}" if isinstance(value, float) else str(value)]
+    return []
+
+
+def _unfolded(text: str) -> str:
+    return " ".join(text.replace('\\"', '"').split())
 
 
 def as_json(text: str) -> Any:

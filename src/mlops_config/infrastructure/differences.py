@@ -10,6 +10,12 @@ from mlops_config.release.changes import is_same as same
 Path = tuple[str | int, ...]
 
 
+class Entry(str):
+    """The step to an entry of a list, by its name."""
+
+    __slots__ = ()
+
+
 class Mark(Enum):
     """What stands where there is no value."""
 
@@ -99,20 +105,32 @@ def without(value: Any, secrets: Collection[str]) -> Any:
     return value
 
 
-def differences(old: Any, new: Any, path: Path = ()) -> Iterator[Difference]:
-    """Each value that differs, by the names of attributes; ``null`` and nothing are the same."""
+def differences(old: Any, new: Any, path: Path = (), *, keys: Sequence[str] = ()) -> Iterator[Difference]:
+    """Each value that differs, by the names of attributes; ``null`` and nothing are the same.
+
+    What comes or goes as a whole is taken apart too. ``keys`` are those that entries of lists may be told by.
+    """
     if same_value(old, new):
         return
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys()):
-            yield from differences(old.get(key), new.get(key), (*path, key))
+            yield from differences(old.get(key), new.get(key), (*path, key), keys=keys)
     elif isinstance(old, dict) and _is_nothing(new) and old:
-        yield from differences(old, {}, path)
+        yield from differences(old, {}, path, keys=keys)
     elif isinstance(new, dict) and _is_nothing(old) and new:
-        yield from differences({}, new, path)
+        yield from differences({}, new, path, keys=keys)
     elif _are_blocks(old, new):
-        yield from _different_blocks(old or [], new or [], path)
+        yield from _different_blocks(old or [], new or [], path, keys)
     else:
+        yield Difference(path, Mark.ABSENT if old is None else old, Mark.ABSENT if new is None else new)
+
+
+def entries(old: Any, new: Any, path: Path = ()) -> Iterator[Difference]:
+    """Each value that differs, with what comes or goes as a whole."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted(old.keys() | new.keys()):
+            yield from entries(old.get(key), new.get(key), (*path, key))
+    elif not same_value(old, new):
         yield Difference(path, Mark.ABSENT if old is None else old, Mark.ABSENT if new is None else new)
 
 
@@ -125,7 +143,7 @@ def written(path: Sequence[str | int]) -> str:
     """The path as Terraform writes it."""
     text = ""
     for step in path:
-        if isinstance(step, int):
+        if isinstance(step, int | Entry):
             text += f"[{step}]"
         elif step.replace("_", "a").replace("-", "a").isalnum():
             text += f".{step}" if text else step
@@ -134,8 +152,16 @@ def written(path: Sequence[str | int]) -> str:
     return text
 
 
-def _different_blocks(old: list[Any], new: list[Any], path: Path) -> Iterator[Difference]:
-    """Blocks that stayed are left out, wherever they stand; the others are compared in their order."""
+def _different_blocks(
+    old: list[Any], new: list[Any], path: Path, keys: Sequence[str]
+) -> Iterator[Difference]:
+    """Blocks that stayed are left out, wherever they stand; the others are compared by name or in order."""
+    key = next((key for key in keys if _tells_apart(key, old) and _tells_apart(key, new)), None)
+    if key is not None:
+        before, after = ({block[key]: block for block in blocks} for blocks in (old, new))
+        for name in dict.fromkeys((*before, *after)):
+            yield from differences(before.get(name), after.get(name), (*path, Entry(name)), keys=keys)
+        return
     gone, come = list(enumerate(old)), list(enumerate(new))
     for number, block in enumerate(old):
         equal = next((each for each in come if same(each[1], block)), None)
@@ -145,7 +171,12 @@ def _different_blocks(old: list[Any], new: list[Any], path: Path) -> Iterator[Di
     for number in range(max(len(gone), len(come))):
         was, now = _at(gone, number), _at(come, number)
         index = now[0] if now is not None else was[0]
-        yield from differences(was and was[1], now and now[1], (*path, index))
+        yield from differences(was and was[1], now and now[1], (*path, index), keys=keys)
+
+
+def _tells_apart(key: str, blocks: list[Any]) -> bool:
+    names = [block.get(key) for block in blocks]
+    return all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
 
 
 def _are_blocks(old: Any, new: Any) -> bool:

@@ -6,6 +6,7 @@ Source: https://developer.hashicorp.com/terraform/internals/json-format (format 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
+from pathlib import Path
 from typing import Any, TypeVar
 
 import rfc8785
@@ -120,9 +121,17 @@ class Plan:
     digest: str
     configuration: Mapping[str, Any] = field(repr=False, default_factory=dict)
     """Terraform's own description of the modules: which variables an attribute is made of."""
+    directory: Path | None = field(repr=False, default=None)
+    """The root module that it was made in."""
 
     @classmethod
-    def of(cls, document: Mapping[str, Any], *, providers: Mapping[str, str] | None = None) -> "Plan":
+    def of(
+        cls,
+        document: Mapping[str, Any],
+        *,
+        providers: Mapping[str, str] | None = None,
+        directory: Path | None = None,
+    ) -> "Plan":
         """The plan in ``terraform show -json``; ``providers`` are the versions in use, by source address.
 
         Raises:
@@ -149,6 +158,7 @@ class Plan:
             providers=chosen,
             digest=_digest(changes, outputs, _variables(document, sensitive=False), version, chosen),
             configuration=document.get("configuration") or {},
+            directory=directory,
         )
 
     @property

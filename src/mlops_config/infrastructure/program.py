@@ -239,7 +239,7 @@ class Root:
         path.chmod(0o600)
         document = json.loads(self._answered("show", "-json", str(path)))
         chosen = json.loads(self._answered("version", "-json")).get("provider_selections") or {}
-        saved = SavedPlan(Plan.of(document, providers=chosen), path)
+        saved = SavedPlan(Plan.of(document, providers=chosen, directory=self.directory), path)
         weakref.finalize(saved, shutil.rmtree, str(path.parent), True)
         return saved
 

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path as Directory
 from typing import Any
 
 from mlops_config.infrastructure.differences import Path
+from mlops_config.infrastructure.local_values import local_references
 from mlops_config.infrastructure.plan import ResourceChange
 
 _STEP = re.compile(r'\.?([A-Za-z_][\w-]*)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]')
-_DEEPEST = 30
+_DEEPEST = 20
 """Values handed on from module to module: never circular, but the description comes from outside."""
 
 
@@ -34,13 +36,15 @@ class _Scope:
     parent: "_Scope | None" = None
     address: str = ""
     index: str | int | None = None
+    directory: Directory | None = None
 
 
 class Modules:
     """The modules of a configuration."""
 
-    def __init__(self, configuration: Mapping[str, Any]) -> None:
-        self._root = _Scope(configuration.get("root_module") or {})
+    def __init__(self, configuration: Mapping[str, Any], directory: Directory | None = None) -> None:
+        self._root = _Scope(configuration.get("root_module") or {}, directory=directory)
+        self._locals: dict[Directory, Mapping[str, tuple[str, ...]]] = {}
 
     def of_attribute(self, change: ResourceChange, path: Path) -> Iterator[Trail]:
         """What the attribute of a resource at ``path`` is made of."""
@@ -72,7 +76,7 @@ class Modules:
                 return None
             at = f"{at}.{step[0]}" if at else step[0]
             index = int(step[2]) if step[2] else step[3]
-            scope = _Scope(call.get("module") or {}, call, scope, at, index)
+            scope = _Scope(call.get("module") or {}, call, scope, at, index, _folder(scope, call))
         return scope
 
     def _resolved(
@@ -92,12 +96,31 @@ class Modules:
         elif head == "each" and block is not None:
             yield from self._of_each(tuple(rest[1:]), scope, block, index, depth)
         elif head == "local":
-            yield Trail(is_local=True)
+            yield from self._of_local(tuple(rest), scope, block, index, depth)
         elif head == "module" and rest:
             yield from self._of_output(tuple(rest), scope, depth)
         elif head not in ("data", "path", "terraform", "count", "self", "each") and rest:
             at = f"{scope.address}." if scope.address else ""
             yield Trail(resource=f"{at}{head}.{rest[0]}")
+
+    def _of_local(
+        self,
+        path: Path,
+        scope: _Scope,
+        block: Mapping[str, Any] | None,
+        index: str | int | None,
+        depth: int,
+    ) -> Iterator[Trail]:
+        if scope.directory is not None and scope.directory not in self._locals:
+            self._locals[scope.directory] = local_references(scope.directory)
+        known = self._locals[scope.directory] if scope.directory is not None else {}
+        if not path or path[0] not in known:
+            yield Trail(is_local=True)
+            return
+        given = _references({"references": known[str(path[0])]})
+        for reference in given:
+            at = _further(reference, path[1:] if len(given) == 1 else ())
+            yield from self._resolved(at, scope, block, index, depth + 1)
 
     def _of_variable(self, path: Path, scope: _Scope, depth: int) -> Iterator[Trail]:
         if scope.call is None or scope.parent is None:
@@ -107,7 +130,7 @@ class Modules:
         # Handed on as it is, the way into it goes on; made of several things, it ends here.
         further = path[1:] if len(given) == 1 else ()
         for reference in given:
-            at = (*reference, *further) if reference[0] in ("var", "each") else reference
+            at = _further(reference, further)
             yield from self._resolved(at, scope.parent, scope.call, scope.index, depth + 1)
 
     def _of_each(
@@ -116,7 +139,7 @@ class Modules:
         given = _references(block.get("for_each_expression"))
         further = (*(() if index is None else (index,)), *path) if len(given) == 1 else ()
         for reference in given:
-            at = (*reference, *further) if reference[0] == "var" else reference
+            at = _further(reference, further)
             yield from self._resolved(at, scope, block, index, depth + 1)
 
     def _of_output(self, path: Path, scope: _Scope, depth: int) -> Iterator[Trail]:
@@ -125,10 +148,24 @@ class Modules:
         if call is None or not names:
             return
         at = f"{scope.address}." if scope.address else ""
-        inner = _Scope(call.get("module") or {}, call, scope, f"{at}module.{path[0]}")
+        folder = _folder(scope, call)
+        inner = _Scope(call.get("module") or {}, call, scope, f"{at}module.{path[0]}", None, folder)
         output = ((inner.module.get("outputs") or {}).get(names[0])) or {}
         for reference in _references(output.get("expression")):
             yield from self._resolved(reference, inner, None, None, depth + 1)
+
+
+def _further(reference: Path, path: Path) -> Path:
+    """The way into what is referred to goes on where a value is handed on as it is."""
+    return (*reference, *path) if reference[0] in ("var", "each", "local") else reference
+
+
+def _folder(scope: _Scope, call: Mapping[str, Any]) -> Directory | None:
+    """Where a module of the same tree lies; one from elsewhere is not looked for."""
+    source = str(call.get("source", ""))
+    if scope.directory is None or not source.startswith(("./", "../")):
+        return None
+    return (scope.directory / source).resolve()
 
 
 def _resource(scope: _Scope | None, change: ResourceChange) -> Mapping[str, Any] | None:

@@ -31,6 +31,10 @@ ORDER = (
 
 MOST_LINES = 24
 _LONG = 60
+_NAMES = ("Sid", "name", "id")
+"""What statements of a policy, and entries of other lists, are told by."""
+_ECHOES = {"tags_all": "tags", "effective_labels": "labels", "terraform_labels": "labels"}
+"""Attributes that say what another says, with what the provider adds everywhere."""
 _REASONS = {
     "replace_because_tainted": "it was left half-made by an apply that failed",
     "replace_because_cannot_update": "it cannot be changed in place",
@@ -78,8 +82,17 @@ def told(change: ResourceChange) -> list[Difference]:
     return [
         each
         for each in change.differences
-        if each.new is not Mark.UNKNOWN and not (made and each.new in ([], {}, ""))
+        if each.new is not Mark.UNKNOWN
+        and not (made and each.new in ([], {}, ""))
+        and not _is_echo(change, each)
     ]
+
+
+def _is_echo(change: ResourceChange, each: Difference) -> bool:
+    original = _ECHOES.get(str(each.path[0])) if each.path else None
+    return any(
+        other.path == (original, *each.path[1:]) and other.new == each.new for other in change.differences
+    )
 
 
 def following(change: ResourceChange) -> list[str]:
@@ -152,6 +165,10 @@ def _plain_lines(each: Difference, width: int, depth: int) -> Iterator[Line]:
     if each.new is Mark.ABSENT:
         yield Line("-", f"{name} = {shown(each.old, _room(width, name))}", depth)
         return
+    if isinstance(each.old, list) and isinstance(each.new, list):
+        yield Line("~", f"{name}:", depth)
+        yield from _entry_lines(each.old, each.new, width, depth + 1)
+        return
     old, new = shown(each.old), shown(each.new)
     if len(name) + len(old) + len(new) + 6 <= min(width, 2 * _LONG):
         yield Line("~", f"{name}: {old} → {new}", depth)
@@ -160,6 +177,15 @@ def _plain_lines(each: Difference, width: int, depth: int) -> Iterator[Line]:
         room = max(width - 4, 20)
         yield Line("-", _excerpt(old, new, room), depth + 1)
         yield Line("+", _excerpt(new, old, room), depth + 1)
+
+
+def _entry_lines(old: list[Any], new: list[Any], width: int, depth: int) -> Iterator[Line]:
+    """What leaves a list, and what comes into it."""
+    gone, come = [each for each in old if each not in new], [each for each in new if each not in old]
+    yield from (Line("-", shown(each, max(width - 4, 20)), depth) for each in gone)
+    yield from (Line("+", shown(each, max(width - 4, 20)), depth) for each in come)
+    if not gone and not come:
+        yield Line(" ", "the same entries, in another order or number", depth)
 
 
 def _room(width: int, name: str) -> int:
@@ -187,7 +213,7 @@ def _inner(each: Difference) -> list[Difference] | None:
     if Mark.UNKNOWN in sides:
         return None
     old, new = (None if side is Mark.ABSENT else as_json(side) for side in sides)
-    return list(differences(old, new))
+    return list(differences(old, new, keys=_NAMES))
 
 
 def _are_texts(each: Difference) -> bool:
