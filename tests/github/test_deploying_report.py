@@ -14,6 +14,7 @@ from mlops_config.github.step import Step
 
 ENVIRONMENTS = ["dev", "staging", "prod"]
 DIGEST = "sha256:" + "ab" * 32
+DRIFTED = {"drifted": True, "drift-digest": DIGEST}
 
 
 class Listening:
@@ -163,7 +164,7 @@ def drifted(left):
     """dev is as Terraform made it, prod is not, and staging's check failed."""
     left("dev", drifted=False)
     left("staging", failed="no credentials")
-    left("prod", "a bucket lost its versions", drifted=True)
+    left("prod", "a bucket lost its versions", **DRIFTED)
     return left
 
 
@@ -175,17 +176,17 @@ def test_only_the_environment_that_drifted_gets_an_issue(api, posted):
     assert [line.split(":")[0] for line in said] == ENVIRONMENTS
 
 
-@pytest.mark.usefixtures("drifted")
-def test_the_same_drift_the_next_night_changes_nothing(api, posted):
+def test_the_same_drift_the_next_night_changes_nothing(api, drifted, posted):
     posted("drift", "schedule")
     before = dict(api.state.issues[0])
+    drifted("prod", "a bucket lost its versions, and a later release was planned", **DRIFTED)
     posted("drift", "schedule")
     assert api.state.issues == [before]
 
 
 def test_another_drift_changes_the_issue(api, drifted, posted):
     posted("drift", "schedule")
-    drifted("prod", "and a role is gone", drifted=True)
+    drifted("prod", "and a role is gone", **DRIFTED | {"drift-digest": "sha256:" + "cd" * 32})
     posted("drift", "schedule")
     assert len(api.state.issues) == 1
     assert "and a role is gone" in api.state.issues[0]["body"]

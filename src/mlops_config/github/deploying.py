@@ -9,11 +9,16 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import rfc8785
+
+from mlops_config.bundle.bundle import sha256_of
 from mlops_config.errors import FindingsError, MlopsConfigError, UsageError
 from mlops_config.files import make_output_folder, write_atomically
 from mlops_config.github import commands
@@ -51,27 +56,31 @@ def deploy(step: Step) -> int:
         raise UsageError(f"there is no environment {environment!r} in the settings")
     require_terraform(settings)
     private = step.output.parent / PRIVATE_FOLDER
-    left = step.output / environment
-    make_output_folder(left)
+    left = make_output_folder(step.output) / environment
+    left.mkdir(exist_ok=True)
+    said = Said()
     try:
-        arguments = _arguments(step, mode, environment, root, private)
+        parsed = _parsed(_arguments(step, mode, environment, root, private))
         _hand_over(step)
-        document, failure = _run(arguments, step.console)
-        if failure is not None and not (mode == "drift" and isinstance(failure, FindingsError)):
-            raise failure
+        if mode == "drift" and not _is_released(parsed):
+            return _nothing_to_look_at(step, left, environment)
+        said = _run(parsed, step.console)
+        if said.failure is not None and not said.document:
+            raise said.failure
     except MlopsConfigError as error:
         if mode != "deploy":
             _leave(left, {"environment": environment, "mode": mode, "failed": error.message})
-        step.summarize(
-            f"### {_TITLES[mode]} `{environment}`\n\n❌ not done:\n\n{fenced(error.message, 'text')}"
-        )
+        text = fenced(error.message, "text")
+        step.summarize(f"### {_TITLES[mode]} `{environment}`\n\n❌ It failed:\n\n{text}")
         raise
-    outputs = _outputs(document, private / environment / "plan", mode)
+    outputs = _outputs(said, private / environment / "plan", mode)
     _tell(step, private / environment, left, mode, environment)
     step.write(outputs)
     _leave(left, {"environment": environment, "mode": mode, **outputs})
-    if outputs.get("drifted"):
+    if outputs["drifted"]:
         step.warn(f"{environment} has drifted from what Terraform made: see the job summary")
+    elif said.failure is not None:
+        raise said.failure
     return 0
 
 
@@ -94,8 +103,7 @@ def _arguments(step: Step, mode: str, environment: str, root: Path, output: Path
     release = step.input("release")
     if mode == "deploy":
         given += _reviewed(step, environment)
-        if step.truth("with-dags"):
-            given.append("--with-dags")
+        given += [f"--{name}" for name in ("with-dags", "only-terraform") if step.truth(name)]
         return given
     given.append("--plan" if mode == "plan" else "--drift")
     if mode == "plan" and (step.context.pull_request is not None or step.truth("from-tree")):
@@ -136,30 +144,55 @@ def _hand_over(step: Step) -> None:
         del os.environ[name]
 
 
-def _run(arguments: Sequence[str], console: ActionConsole) -> tuple[dict[str, Any], MlopsConfigError | None]:
-    """What the verb prints for programs, and how it failed. Its progress goes to the log, as text alone."""
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the verb printed for programs, and how it failed, if it did."""
+
+    document: Mapping[str, Any] = field(default_factory=dict)
+    failure: MlopsConfigError | None = None
+
+
+def _parsed(arguments: Sequence[str]) -> Namespace:
     from mlops_config.cli import parser
 
-    printed, lines = io.StringIO(), _Lines(console)
+    return parser(["deploy"]).parse_args(arguments)
+
+
+def _is_released(parsed: Namespace) -> bool:
+    """Whether the environment has a release: without one there is nothing that could drift from it."""
+    from mlops_config.cli.ledgers import ledgers_of
+
+    if parsed.release:
+        return True
+    store, (name,) = ledgers_of(Namespace(**{**vars(parsed), "environment": [parsed.environment]}))
+    return store.current(name.project, name.environment) is not None
+
+
+def _nothing_to_look_at(step: Step, left: Path, environment: str) -> int:
+    """What a look for drift comes to before the first release."""
+    text = f"{environment} has no release yet: nothing was made for one that could have drifted"
+    outputs: Outputs = {"drifted": False, "has-changes": False, "plan-digest": ""}
+    step.write(outputs)
+    _leave(left, {"environment": environment, "mode": "drift", **outputs})
+    step.summarize(f"### {_TITLES['drift']} `{environment}`\n\n{text}.")
+    step.console.say(text)
+    return 0
+
+
+def _run(parsed: Namespace, console: ActionConsole) -> Said:
+    """Runs the verb. Its progress goes to the log, as text alone."""
+    printed, lines = io.StringIO(), Lines(console)
     failure: MlopsConfigError | None = None
     with redirect_stdout(printed), redirect_stderr(lines):
-        parsed = parser(["deploy"]).parse_args(arguments)
         try:
-            code: int = parsed.run(parsed)
+            parsed.run(parsed)
         except MlopsConfigError as error:
-            code, failure = 0, error
+            failure = error
     lines.end()
-    if code:
-        failure = FindingsError("see the lines above")
-    try:
-        document = json.loads(printed.getvalue() or "{}")
-    except ValueError:
-        console.say(printed.getvalue())
-        document = {}
-    return document, failure
+    return Said(json.loads(printed.getvalue() or "{}"), failure)
 
 
-class _Lines(io.TextIOBase):
+class Lines(io.TextIOBase):
     """Hands each whole line to the console, which lets no line be a workflow command."""
 
     def __init__(self, console: ActionConsole) -> None:
@@ -183,7 +216,7 @@ class _Lines(io.TextIOBase):
             self.write("\n")
 
 
-def _outputs(document: dict[str, Any], plan_folder: Path, mode: str) -> Outputs:
+def _outputs(said: Said, plan_folder: Path, mode: str) -> Outputs:
     """What later steps and jobs are told, from the plan's document and from what the verb printed."""
     path = plan_folder / DOCUMENT_NAME
     plan: dict[str, Any] = json.loads(path.read_bytes()) if path.is_file() else {}
@@ -191,11 +224,12 @@ def _outputs(document: dict[str, Any], plan_folder: Path, mode: str) -> Outputs:
         "plan-digest": str(plan.get("digest") or ""),
         "changes": str(plan.get("summary") or ""),
         "has-changes": bool(plan.get("has_changes")),
-        "deletes": bool(plan.get("deletes")),
-        "release": str(document.get("release") or plan.get("release") or ""),
-        "config-digest": str(document.get("config_digest") or ""),
-        "drifted": mode == "drift" and bool(plan.get("drifted")),
-        "deployed": mode == "deploy",
+        "deletes": bool(plan.get("destructive")),
+        "release": str(plan.get("release") or ""),
+        "config-digest": str(plan.get("config_digest") or ""),
+        "drifted": mode == "drift" and isinstance(said.failure, FindingsError),
+        "drift-digest": sha256_of(rfc8785.dumps(plan.get("drift") or [])),
+        "deployed": mode == "deploy" and said.failure is None,
     }
     return outputs
 

@@ -3,7 +3,6 @@
 What it reads was left by jobs that ran a branch's own Terraform, so their words are shown as code.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +129,7 @@ def _tell_drift(client: GitHubClient, plan: Planned, context: GitHubContext, pro
         " files first. This issue is changed when the drift does, and closed when it has gone."
     )
     rest = f"The rest is in the [run's summary]({context.run_url})."
-    meaning = f"sha256:{hashlib.sha256(plan.text.strip().encode()).hexdigest()}"
+    meaning = str(plan.outputs.get("drift-digest"))
     title = f"{plan.environment} has drifted from what Terraform made{where}"
     result = keep_issue(client, key, title[:256], body, meaning=meaning, rest=rest)
     return f"drifted, issue {result.done}: {result.url}"
