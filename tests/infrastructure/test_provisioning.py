@@ -1,0 +1,367 @@
+"""A deployment's Terraform part from release to ledger, on real Terraform."""
+
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tools.generate_terraform_variables import written
+
+from mlops_config.console import TerminalConsole
+from mlops_config.infrastructure.lease import Holder, deployment
+from mlops_config.infrastructure.variables import FILE_NAME, ReleaseVariables
+from mlops_config.kinds import Kind
+from mlops_config.ledger.entries import Event
+from mlops_config.ledger.history import ledger_of
+from mlops_config.orchestration.deploying import Wish, deploy, plan_deployment
+from mlops_config.orchestration.folder import open_folder
+from mlops_config.release.record import InfrastructureRecord
+from tests.infrastructure.deployments import FAILING, HANGING, NAME, RESOURCES, Checkout
+from tests.infrastructure.releases import image
+from tests.orchestration.releases import VALIDATORS, adding, release, replacing
+from tests.orchestration.scripted import ALL, RELEASE, Clock, run, task
+from tests.orchestration.test_deploying import Answering
+from tests.services.registry import running_registry
+
+FIRST = release("1.0.0")
+DRIFTS_SOONER = release(
+    "1.1.0",
+    {Kind.MONITORING: replacing("  min_samples: 500", "  drift_share_fraction: 0.4\n  min_samples: 500")},
+)
+KEY = "correct horse battery staple"
+STARTED = (Event.DEPLOYMENT_STARTED, "succeeded")
+PROVISIONED = (Event.PROVISIONED, "succeeded")
+ENDED = (Event.DEPLOYMENT_ENDED, "succeeded")
+NO_AIRFLOW = ("--no-run",)
+
+
+def test_a_release_is_provisioned_and_given_to_the_dag_folder_that_terraform_names(
+    checkout: Checkout,
+) -> None:
+    checkout.release(FIRST)
+    said = checkout.deploy("--yes", *NO_AIRFLOW)
+    assert checkout.made()["release"] == "1.0.0"
+    assert f"terraform {len(checkout.made())} created in infra/dev\n" in said.out
+    assert list(checkout.dags.rglob("deployment.json"))
+    assert checkout.events == [STARTED, PROVISIONED, ENDED]
+    started, provisioned, ended = checkout.entries
+    assert {started.job_id, provisioned.job_id, ended.job_id} == {started.job_id}
+    assert provisioned.release == "1.0.0"
+    assert provisioned.config_digest == FIRST.bundle.digest
+    done = provisioned.infrastructure
+    assert done is not None
+    assert (done.directory, done.changed, done.deleted) == ("infra/dev", 0, 0)
+    assert done.created == len(checkout.made())
+    document = json.loads((checkout.plan_folder / "plan.json").read_bytes())
+    assert document["digest"] == done.plan_digest
+    assert done.program.startswith(("Terraform 1.", "OpenTofu 1."))
+
+
+def test_the_second_time_nothing_has_to_be_done_and_nothing_more_is_said_of_it(checkout: Checkout) -> None:
+    checkout.release(FIRST)
+    checkout.deploy("--yes", *NO_AIRFLOW)
+    said = checkout.deploy("--yes", *NO_AIRFLOW)
+    assert "nothing to change" in said.out
+    assert checkout.events == [STARTED, PROVISIONED, ENDED, STARTED, ENDED]
+
+
+def test_a_dag_folder_that_is_named_comes_before_terraforms(checkout: Checkout) -> None:
+    checkout.release(FIRST)
+    other = checkout.folder / "other"
+    other.mkdir()
+    checkout.deploy("--yes", "--dags-folder", str(other), *NO_AIRFLOW)
+    assert list(other.rglob("deployment.json"))
+    assert not list(checkout.dags.iterdir())
+
+
+def test_the_variables_are_those_of_the_release_not_of_the_work_tree(checkout: Checkout) -> None:
+    checkout.release(FIRST)
+    checkout.release(DRIFTS_SOONER)
+    checkout.deploy("--release", "1.0.0", "--only-terraform", "--yes")
+    found = ReleaseVariables.model_validate_json((checkout.root / FILE_NAME).read_bytes())
+    assert found.release.name == "1.0.0"
+    assert found.config.alerts["fare-drift"].expr.count(">= 0.5") == 1
+
+
+def test_a_dry_run_needs_no_terraform_and_writes_below_its_own_folder_alone(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout.release(FIRST)
+    before = {path for path in checkout.folder.rglob("*") if ".mlops-config" not in path.parts}
+    monkeypatch.setenv("PATH", "")
+    said = checkout.deploy("--dry-run").out
+    assert "terraform plan, review and apply infra/dev\n" in said
+    assert "runs      training as deploy__dev__1.0.0" in said
+    path = checkout.folder / ".mlops-config" / "dev" / FILE_NAME
+    assert json.loads(path.read_bytes())["release"]["name"] == "1.0.0"
+    assert {path for path in checkout.folder.rglob("*") if ".mlops-config" not in path.parts} == before
+    document = json.loads(checkout.deploy("--dry-run", "--format", "json").out)
+    assert document["variables"] == json.loads(path.read_bytes())
+
+
+def test_a_plan_changes_nothing_and_is_written_for_people_and_for_programs(checkout: Checkout) -> None:
+    checkout.release(FIRST)
+    said = checkout.deploy("--plan")
+    assert checkout.made() == {}
+    assert checkout.events == []
+    document = json.loads((checkout.plan_folder / "plan.json").read_bytes())
+    assert (document["environment"], document["release"]) == ("dev", "1.0.0")
+    assert (document["has_changes"], document["deletes"], document["drifted"]) == (True, False, False)
+    assert document["digest"] in said.out
+    assert f"mlops-config deploy -e dev --release 1.0.0 --reviewed {document['digest']}\n" in said.out
+    assert "terraform_data.release" in (checkout.plan_folder / "plan.md").read_text("utf-8")
+
+
+def test_the_plan_that_was_reviewed_is_applied(checkout: Checkout) -> None:
+    checkout.release(FIRST)
+    digest = checkout.planned()["digest"]
+    checkout.deploy("--reviewed", digest, *NO_AIRFLOW)
+    assert checkout.made()["release"] == "1.0.0"
+
+
+def test_what_changes_names_the_key_of_the_configuration_that_it_changes_for(checkout: Checkout) -> None:
+    checkout.release(FIRST)
+    checkout.deploy("--yes", *NO_AIRFLOW)
+    checkout.release(DRIFTS_SOONER)
+    said = checkout.deploy("--plan").out
+    assert "monitoring.drift.drift_share_fraction" in said
+    assert "0.5" in said
+    assert "0.4" in said
+
+
+def test_another_plan_than_the_reviewed_one_is_not_applied(checkout: Checkout) -> None:
+    checkout.release(FIRST)
+    digest = checkout.planned()["digest"]
+    checkout.release(DRIFTS_SOONER)
+    said = checkout.deploy("--reviewed", digest, *NO_AIRFLOW, code=4)
+    assert f"{digest} was" in said.err
+    assert "nothing was applied" in said.err
+    assert checkout.made() == {}
+    assert checkout.events == [STARTED, (Event.DEPLOYMENT_ENDED, "failed")]
+    assert not list(checkout.dags.iterdir())
+
+
+def test_without_a_terminal_nothing_is_applied_unseen(checkout: Checkout) -> None:
+    checkout.release(FIRST)
+    said = checkout.deploy(*NO_AIRFLOW, code=2)
+    assert "nobody is here to look at the plan" in said.err
+    assert "--reviewed sha256:" in said.err
+    assert checkout.events == []
+    assert not (checkout.root / FILE_NAME).exists()
+
+
+def test_a_plan_that_was_sealed_is_applied_as_it_is(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLOPS_PLAN_KEY", KEY)
+    checkout.release(FIRST)
+    digest = checkout.planned()["digest"]
+    sealed = checkout.folder / "plan.sealed"
+    shutil.move(checkout.plan_folder / "plan.sealed", sealed)
+    assert b"1.0.0" not in sealed.read_bytes().partition(b"}\n")[2]
+    monkeypatch.setenv("MLOPS_PLAN_KEY", f"not {KEY}")
+    said = checkout.deploy("--plan-file", str(sealed), *NO_AIRFLOW, code=4)
+    assert "is not its key" in said.err
+    assert checkout.made() == {}
+    monkeypatch.setenv("MLOPS_PLAN_KEY", KEY)
+    other = checkout.deploy("--plan-file", str(sealed), "--reviewed", f"sha256:{'0' * 64}", code=4)
+    assert "not the plan" in other.err
+    checkout.deploy("--plan-file", str(sealed), "--reviewed", digest, *NO_AIRFLOW)
+    assert checkout.made()["release"] == "1.0.0"
+    checkout.release(DRIFTS_SOONER)
+    assert "release 1.0.0 of dev" in checkout.deploy("--plan-file", str(sealed), *NO_AIRFLOW, code=4).err
+    stale = checkout.deploy("--release", "1.0.0", "--plan-file", str(sealed), *NO_AIRFLOW, code=4)
+    assert "stale" in stale.err
+
+
+def test_a_plan_that_is_not_encrypted_is_for_its_owners_eyes_alone(checkout: Checkout) -> None:
+    checkout.release(FIRST)
+    said = checkout.deploy("--plan")
+    sealed = checkout.plan_folder / "plan.sealed"
+    assert "is not encrypted" in said.err
+    assert sealed.stat().st_mode & 0o777 == 0o600
+    checkout.deploy("--plan-file", str(sealed), *NO_AIRFLOW)
+    assert checkout.made()["release"] == "1.0.0"
+
+
+def test_an_apply_that_fails_half_way_is_written_down_and_goes_on_with_the_same_command(
+    checkout: Checkout,
+) -> None:
+    checkout.describe(RESOURCES + FAILING)
+    checkout.release(FIRST)
+    said = checkout.deploy("--yes", *NO_AIRFLOW, code=3)
+    assert "the quota is used up" in said.err or "local-exec" in said.err
+    assert "the same command" in said.err
+    assert checkout.events == [STARTED, (Event.PROVISIONED, "failed"), (Event.DEPLOYMENT_ENDED, "failed")]
+    done = checkout.entries[1].infrastructure
+    assert done is not None
+    assert done.created == len(checkout.made()) - 1
+    assert "half-way" in checkout.entries[1].reasons[0].text
+    assert not list(checkout.dags.iterdir())
+    (checkout.folder / "mended").touch()
+    checkout.deploy("--yes", *NO_AIRFLOW)
+    assert checkout.events[3:] == [STARTED, PROVISIONED, ENDED]
+
+
+def test_two_deployments_do_not_go_on_at_once(checkout: Checkout) -> None:
+    checkout.release(FIRST)
+    quiet = TerminalConsole(quiet=True)
+    other = {"holder": Holder("bob on laptop"), "lasts": timedelta(hours=1), "console": quiet}
+    with deployment(ledger_of(checkout.store, NAME), {"release": "0.9.0"}, **other) as held:
+        said = checkout.deploy("--yes", *NO_AIRFLOW, code=3)
+        assert "bob on laptop deploys release 0.9.0 to dev since" in said.err
+        assert checkout.made() == {}
+        checkout.deploy("--yes", "--take-over", *NO_AIRFLOW)
+        assert checkout.made()["release"] == "1.0.0"
+        assert held.entry == checkout.entries[0]
+
+
+def test_a_release_whose_image_is_gone_changes_nothing(checkout: Checkout, tmp_path: Path) -> None:
+    with running_registry(tmp_path / "registry") as registry:
+        gone = image("dev").model_copy(update={"repository": f"{registry.host}/acme/fares"})
+        checkout.release(release("1.0.0", image=gone))
+        said = checkout.deploy("--yes", *NO_AIRFLOW, code=4)
+    assert "has no image" in said.err
+    assert checkout.events == []
+    assert not (checkout.root / FILE_NAME).exists()
+
+
+def test_a_root_module_of_another_environment_refuses_the_release(checkout: Checkout) -> None:
+    (checkout.root / "release.tf").write_text(written("prod"), encoding="utf-8")
+    checkout.release(FIRST)
+    said = checkout.deploy("--yes", *NO_AIRFLOW, code=2)
+    assert "This is prod: the release must be one of prod." in " ".join(said.err.split())
+    assert checkout.made() == {}
+
+
+def test_infrastructure_alone_is_told_to_programs(checkout: Checkout) -> None:
+    checkout.release(FIRST)
+    said = json.loads(checkout.deploy("--yes", "--only-terraform", "--format", "json").out)
+    assert said["infrastructure"]["created"] == len(checkout.made())
+    assert said["outputs"] == {"dags_folder": str(checkout.dags)}
+    assert not list(checkout.dags.iterdir())
+
+
+def test_infrastructure_is_left_alone_where_that_is_said(checkout: Checkout) -> None:
+    checkout.release(FIRST)
+    checkout.deploy("--no-terraform", "--dags-folder", str(checkout.dags), *NO_AIRFLOW)
+    assert checkout.made() == {}
+    assert checkout.events == []
+    assert list(checkout.dags.rglob("deployment.json"))
+
+
+def test_what_is_no_release_is_applied_before_the_first_one_alone(checkout: Checkout) -> None:
+    shutil.copytree(Path(__file__).parents[2] / "configs", checkout.folder / "configs")
+    document = checkout.planned("--from-tree")
+    assert document["summary"].startswith("7 to create")
+    checkout.deploy("--from-tree", "--yes")
+    assert checkout.events == []
+    assert checkout.made()["release"] == document["release"]
+    checkout.release(FIRST)
+    said = checkout.deploy("--from-tree", "--yes", code=2)
+    assert "dev runs release 1.0.0; what was not released is not applied to it" in said.err
+    monitoring = checkout.folder / "configs/dev/dev_monitoring_config.yaml"
+    monitoring.write_text(adding("nonsense: true")(monitoring.read_text()))
+    assert "mlops-config validate" in checkout.deploy("--from-tree", "--plan", code=1).err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--no-terraform", "--drift"], "--no-terraform leaves nothing to do for --drift"),
+        (["--from-tree", "--release", "1.0.0"], "say one of them"),
+        (["--terraform", "nowhere", "--plan"], "there is no such folder"),
+        (["--plan-file", "nowhere"], "cannot be read"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(checkout: Checkout, words: list[str], said: str) -> None:
+    checkout.release(FIRST)
+    assert said in checkout.deploy(*words, code=2).err
+
+
+def test_a_root_module_can_be_named_without_settings(checkout: Checkout) -> None:
+    (checkout.folder / "mlops-config.yaml").unlink()
+    checkout.release(FIRST)
+    assert "nothing says which root module" in checkout.deploy("--plan", code=2).err
+    checkout.deploy("--terraform", str(checkout.root), "--yes", "--only-terraform")
+    assert checkout.made()["release"] == "1.0.0"
+
+
+@pytest.mark.parametrize("text", ["sha256:12", "latest", f"sha256:{'G' * 64}"])
+def test_what_is_no_digest_is_refused(
+    checkout: Checkout, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        checkout.deploy("--reviewed", text)
+    assert "is no digest of a plan" in capsys.readouterr().err
+
+
+def test_the_record_of_what_runs_says_what_it_runs_on(checkout: Checkout) -> None:
+    RELEASE.publish(checkout.store)
+    done = InfrastructureRecord(
+        program="Terraform 1.11.4", directory="infra/dev", plan_digest=f"sha256:{'1' * 64}", created=3
+    )
+    wish = Wish(
+        checkout.store,
+        NAME,
+        VALIDATORS,
+        checkout.folder,
+        checkout.folder / ".mlops-config",
+        patience=Clock().patience(60),
+    )
+    api = Answering(dags=[ALL], runs=[run("success")], tasks=[[task("train", "success")]])
+    quiet = TerminalConsole(quiet=True)
+    deploy(plan_deployment(wish), open_folder(str(checkout.dags)), lambda: api, wish, quiet, done)
+    kept = json.loads((checkout.folder / ".mlops-config/dev/release.json").read_bytes())
+    assert kept["activation"]["infrastructure"]["created"] == 3
+
+
+@pytest.mark.parametrize(("answer", "code"), [("dev\n", 0), ("yes\n", 1)])
+def test_on_a_terminal_the_environments_name_is_the_yes(checkout: Checkout, answer: str, code: int) -> None:
+    checkout.release(FIRST)
+    ours, theirs = pty.openpty()
+    try:
+        with subprocess.Popen(
+            [sys.executable, "-m", "mlops_config", *checkout.words(*NO_AIRFLOW)],
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+        ) as process:
+            os.write(ours, answer.encode())
+            assert process.stdout is not None
+            shown = process.stdout.read().decode()
+    finally:
+        os.close(theirs)
+        os.close(ours)
+    assert process.returncode == code
+    assert "terraform_data.release" in shown
+    assert bool(checkout.made()) is (code == 0)
+
+
+def test_an_interrupted_apply_ends_in_good_order_and_can_be_gone_on_with(checkout: Checkout) -> None:
+    checkout.describe(RESOURCES + HANGING)
+    checkout.release(FIRST)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlops_config", *checkout.words("--yes", *NO_AIRFLOW)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not (checkout.root / "begun").exists() and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert checkout.events == [STARTED, (Event.PROVISIONED, "failed"), (Event.DEPLOYMENT_ENDED, "failed")]
+    (checkout.root / "go").touch()
+    checkout.deploy("--yes", *NO_AIRFLOW)
+    assert checkout.events[3:] == [STARTED, PROVISIONED, ENDED]
