@@ -109,11 +109,14 @@ locals {
       Resource = ["${at.state}.tflock"]
     },
     {
-      Sid       = "UseStatesKey"
-      Effect    = "Allow"
-      Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
-      Resource  = var.state.encryption_key[*]
-      Condition = local.through_s3
+      # Whichever key the bucket has, for what lies in this bucket only.
+      Sid      = "UseStatesKey"
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Resource = [at.keys]
+      Condition = merge(local.through_s3, {
+        StringLike = { "kms:EncryptionContext:aws:s3:arn" = ["arn:${local.partition}:s3:::${var.state.bucket}", "arn:${local.partition}:s3:::${var.state.bucket}/*"] }
+      })
     },
   ] }
 

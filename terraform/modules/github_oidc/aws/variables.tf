@@ -85,11 +85,8 @@ variable "environments" {
 }
 
 variable "state" {
-  description = "Bucket of Terraform's states, and the ARN of the KMS key that it is encrypted with. Null: AWS's own key."
-  type = object({
-    bucket         = string
-    encryption_key = optional(string)
-  })
+  description = "Bucket of Terraform's states."
+  type        = object({ bucket = string })
   validation {
     condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.state.bucket))
     error_message = "state.bucket is the name of a bucket."

@@ -125,7 +125,6 @@ run "environments_without_an_endpoint_and_with_things_of_their_own" {
     create_provider    = false
     plan_pull_requests = false
     job_workflow_refs  = ["acme/mlops-config-action/.github/workflows/deploy.yml@refs/tags/v1*"]
-    state              = { bucket = "acme-terraform-444455556666", encryption_key = "arn:aws:kms:eu-central-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
     environments = {
       staging = {
         name         = "city-taxi-trip-fare-staging"
@@ -155,8 +154,8 @@ run "environments_without_an_endpoint_and_with_things_of_their_own" {
     error_message = "Any workflow, or a pull request, is let in."
   }
   assert {
-    condition     = strcontains(aws_iam_policy.this["staging state"].policy, "UseStatesKey")
-    error_message = "The state cannot be decrypted."
+    condition     = [for each in jsondecode(aws_iam_policy.this["staging state"].policy).Statement : each.Condition.StringLike if each.Sid == "UseStatesKey"] == [{ "kms:EncryptionContext:aws:s3:arn" = ["arn:aws:s3:::acme-terraform-444455556666", "arn:aws:s3:::acme-terraform-444455556666/*"] }]
+    error_message = "The key decrypts other things than states: ${aws_iam_policy.this["staging state"].policy}"
   }
 }
 

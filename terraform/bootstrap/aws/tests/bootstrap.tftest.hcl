@@ -1,0 +1,43 @@
+# With the example's terraform.tfvars.
+
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "444455556666" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_region" {
+    defaults = { region = "eu-central-1" }
+  }
+}
+
+run "a_bucket_for_states_and_roles_for_github" {
+  command = plan
+
+  assert {
+    condition = output.backend == { prod = {
+      bucket       = "acme-terraform-444455556666"
+      key          = "city-taxi/prod/aws.tfstate"
+      region       = "eu-central-1"
+      encrypt      = true
+      use_lockfile = true
+    } }
+    error_message = "States lie somewhere else: ${jsonencode(output.backend)}."
+  }
+  assert {
+    condition     = keys(output.github_variables) == ["prod"] && keys(output.roles.prod) == ["deploy", "plan", "publish", "rollback"]
+    error_message = "Roles are missing: ${jsonencode(keys(output.github_variables))}."
+  }
+}
+
+run "names_and_accounts_that_are_none_are_refused" {
+  command = plan
+  variables {
+    name       = "Acme"
+    account_id = "prod"
+    region     = "eu"
+    state_days = 1
+  }
+  expect_failures = [var.name, var.account_id, var.region, var.state_days]
+}
