@@ -53,6 +53,11 @@ resource "google_secret_manager_secret" "connection" {
 resource "google_secret_manager_secret_version" "connection" {
   secret      = google_secret_manager_secret.connection.id
   secret_data = jsonencode({ conn_type = "generic", extra = { for key, value in local.extra : key => value if value != null } })
+
+  # A version is never changed, only followed by another; Airflow, which reads the newest, always finds one.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # The value of a secret is hidden in a plan, though nothing in this one is secret; annotations are seen.
@@ -86,6 +91,10 @@ resource "google_secret_manager_secret_version" "release" {
     commit        = var.commit
     image         = var.image
   })
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # Without a version: `gcloud secrets versions add` gives it its value, and Terraform never reads that.
