@@ -22,7 +22,7 @@ _MOST_BYTES = 1 << 20
 
 
 def local_references(directory: Path) -> Mapping[str, tuple[str, ...]]:
-    """The references in each local value of the module in ``directory``; files that cannot be read are left."""
+    """The references in each local value of the module in ``directory``; unreadable files are left out."""
     found: dict[str, tuple[str, ...]] = {}
     for path in sorted(directory.glob("*.tf")):
         try:

@@ -1,0 +1,295 @@
+"""Terraform is found, run without questions or a shell, and stopped in good order."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mlops_config.console import TerminalConsole
+from mlops_config.errors import UsageError
+from mlops_config.infrastructure.failures import ApplyFailedError, ApplyInterruptedError
+from mlops_config.infrastructure.plan import Action
+from mlops_config.infrastructure.program import Program
+from mlops_config.infrastructure.running import environment, follow
+from tests.infrastructure.roots import Workbench
+
+pytestmark = pytest.mark.usefixtures("terraform")
+
+SMALL = """
+variable "name" { default = "fares" }
+variable "password" {
+  default   = "hunter2-hunter2"
+  sensitive = true
+}
+resource "terraform_data" "name" { input = var.name }
+output "name" { value = var.name }
+output "password" {
+  value     = var.password
+  sensitive = true
+}
+"""
+
+
+def fake(folder: Path, name: str, script: str) -> Path:
+    """A program of that name on a PATH of its own."""
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def test_terraform_is_found_on_the_path(terraform: Path) -> None:
+    found = Program.find()
+    assert found.path.name == terraform.name
+    assert not found.is_opentofu
+    assert found.name == f"Terraform {found.version}"
+
+
+def test_opentofu_is_taken_where_there_is_no_terraform(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(tmp_path, "tofu", "echo 'OpenTofu v1.10.3'; echo 'on linux_amd64'")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = Program.find()
+    assert found.name == "OpenTofu 1.10.3"
+    assert found.is_opentofu
+
+
+def test_the_settings_name_the_program(tmp_path: Path) -> None:
+    path = fake(tmp_path, "tofu", "echo 'OpenTofu v1.11.0'")
+    assert Program.find(str(path)).path == path
+
+
+@pytest.mark.parametrize("version", ["0.15.5", "1.9.8"])
+def test_an_old_one_is_refused_with_where_to_get_a_newer(tmp_path: Path, version: str) -> None:
+    path = fake(tmp_path, "terraform", f"echo 'Terraform v{version}'")
+    with pytest.raises(UsageError, match=rf"Terraform {version} .* is too old: 1\.10 or later") as refused:
+        Program.find(str(path))
+    assert "https://developer.hashicorp.com/terraform/install" in (refused.value.hint or "")
+    assert "setup-opentofu" in (refused.value.hint or "")
+
+
+def test_none_at_all_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageError, match="no terraform and no tofu on PATH"):
+        Program.find()
+    with pytest.raises(UsageError, match="no tofu on PATH"):
+        Program.find("tofu")
+
+
+def test_something_else_of_that_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="neither Terraform nor OpenTofu"):
+        Program.find(str(fake(tmp_path, "terraform", "echo hello")))
+
+
+def test_a_folder_without_modules_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no root module"):
+        Program.find().at(tmp_path, TerminalConsole(quiet=True))
+
+
+def test_a_backend_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text(SMALL, encoding="utf-8")
+    with pytest.raises(UsageError, match=r"no .*backend\.hcl") as refused:
+        Program.find().at(tmp_path, TerminalConsole(quiet=True), backend_config=tmp_path / "backend.hcl")
+    assert "backend.hcl.example" in (refused.value.hint or "")
+
+
+def test_a_plan_is_applied_and_its_outputs_are_read_without_the_secret_ones(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path, SMALL)
+    bench.root.init()
+    saved = bench.root.plan()
+    assert [(each.address, each.action) for each in saved.plan.changes] == [
+        ("terraform_data.name", Action.CREATE)
+    ]
+    applied = bench.root.apply(saved)
+    assert applied.in_words() == "1 created, 0 changed, 0 deleted"
+    assert applied.outputs == {"name": "fares"}
+    assert [each["address"] for each in applied.document()["done"]] == ["terraform_data.name"]
+    assert "+ terraform_data.name created" in bench.told
+    assert "hunter2" not in bench.told + repr(saved) + repr(applied)
+    assert not bench.root.plan().plan.has_changes
+
+
+def test_only_we_can_read_a_saved_plan_and_it_goes_with_its_object(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path, SMALL)
+    bench.root.init()
+    saved = bench.root.plan()
+    path = saved.path
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    again = bench.root.saved(saved.read_bytes())
+    assert again.plan.digest == saved.plan.digest
+    del saved
+    assert not path.exists()
+    again.close()
+    assert not again.path.exists()
+
+
+def test_a_plan_that_is_none_is_refused(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path, SMALL)
+    bench.root.init()
+    with pytest.raises(UsageError, match="show failed"):
+        bench.root.saved(b"no plan")
+
+
+def test_arguments_from_the_environment_do_not_alter_what_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_CLI_ARGS_plan", "-destroy")
+    monkeypatch.setenv("TF_CLI_ARGS", "-no-such-option")
+    monkeypatch.setenv("MLOPS_PLAN_KEY", "the key of the plan")
+    bench = Workbench(tmp_path, SMALL)
+    bench.root.init()
+    assert bench.root.plan().plan.count(Action.CREATE) == 1
+    assert not {"TF_CLI_ARGS", "TF_CLI_ARGS_plan", "MLOPS_PLAN_KEY"} & environment().keys()
+    assert environment()["TF_IN_AUTOMATION"] == "1"
+
+
+def test_a_folder_with_signs_of_the_shell_in_its_name_is_a_folder(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path / "a b; touch $(pwd)'x", SMALL)
+    bench.root.init()
+    assert bench.root.plan().plan.has_changes
+    assert [path.name for path in tmp_path.iterdir()] == ["a b; touch $(pwd)'x"]
+
+
+def test_a_plan_that_only_refreshes_plans_no_change_of_ours(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path, SMALL)
+    bench.root.init()
+    bench.root.apply(bench.root.plan())
+    bench.write(SMALL.replace('"fares"', '"rides"'))
+    saved = bench.root.plan(refresh_only=True)
+    assert saved.plan.changes == ()
+
+
+def test_huge_output_on_both_streams_never_blocks(tmp_path: Path) -> None:
+    script = "import sys\nfor n in range(3000): print('o' * 2000); print('e' * 2000, file=sys.stderr)"
+    lines: list[str] = []
+    ended = follow([sys.executable, "-c", script], tmp_path, lines.append, lines.append)
+    assert ended.code == 0
+    assert len(lines) == 3000
+    assert len(ended.complaint) <= 4000
+
+
+HALFWAY = """
+resource "terraform_data" "first" {}
+resource "terraform_data" "broken" {
+  depends_on = [terraform_data.first]
+  provisioner "local-exec" { command = "echo no space left >&2; exit 3" }
+}
+resource "terraform_data" "later" { input = terraform_data.broken.id }
+"""
+
+
+def test_an_apply_that_fails_half_way_says_what_was_done_and_goes_on_when_asked_again(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path, HALFWAY)
+    bench.root.init()
+    with pytest.raises(ApplyFailedError, match="1 done, 1 failed, 1 not begun") as failed:
+        bench.root.apply(bench.root.plan())
+    document = failed.value.document
+    assert [each["address"] for each in document["done"]] == ["terraform_data.first"]
+    assert [each["address"] for each in document["failed"]] == ["terraform_data.broken"]
+    assert document["not_begun"] == [{"address": "terraform_data.later", "action": Action.CREATE}]
+    assert "no space left" in failed.value.message
+    assert "the same command again" in (failed.value.hint or "")
+    assert failed.value.exit_code == 3
+    json.dumps(document)
+    bench.write(HALFWAY.replace("; exit 3", ""))
+    saved = bench.root.plan()
+    assert [each.reason for each in saved.plan.destructive] == ["replace_because_tainted"]
+    bench.root.apply(saved)
+    assert not bench.root.plan().plan.has_changes
+
+
+HANGING = """
+resource "terraform_data" "first" {}
+resource "terraform_data" "hanging" {
+  depends_on = [terraform_data.first]
+  provisioner "local-exec" { command = "echo $$ > started; exec sleep 600" }
+}
+resource "terraform_data" "later" { input = terraform_data.hanging.id }
+"""
+
+
+def when(there: Callable[[], bool], then: Callable[[], None]) -> threading.Thread:
+    """A thread that acts once something is there."""
+
+    def watch() -> None:
+        deadline = time.monotonic() + 60
+        while not there() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        then()
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    return thread
+
+
+def test_an_interrupted_apply_ends_in_good_order_with_its_state_saved(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path, HANGING)
+    bench.root.init()
+    saved = bench.root.plan()
+    started = tmp_path / "started"
+    before = signal.getsignal(signal.SIGINT)
+    watcher = when(
+        lambda: started.exists() and started.read_text() != "",
+        lambda: os.kill(os.getpid(), signal.SIGTERM),
+    )
+    with pytest.raises(ApplyInterruptedError, match="interrupted: 1 done, 1 failed, 1 not begun") as stopped:
+        bench.root.apply(saved)
+    watcher.join()
+    assert stopped.value.exit_code == 130
+    assert "finishes what it is at and saves its state" in bench.told
+    assert signal.getsignal(signal.SIGINT) is before
+    state = json.loads((tmp_path / "terraform.tfstate").read_text())
+    assert "first" in {each["name"] for each in state["resources"]}
+    bench.root.plan()  # and the lock is gone
+
+
+def test_an_interrupted_plan_is_an_interruption(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path, SMALL)
+    bench.root.init()
+    # Terraform takes a lock before it plans: what holds it makes the plan wait.
+    bench.write(HANGING, "hanging.tf")
+    bench.root.init()
+    command = [str(Program.find().path), "apply", "-auto-approve", "-input=false"]
+    holder = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        started = tmp_path / "started"
+        when(started.exists, lambda: None).join()
+        waiting = bench.opened(lock_timeout="300s")
+        before = signal.getsignal(signal.SIGINT)
+        watcher = when(
+            lambda: signal.getsignal(signal.SIGINT) is not before,
+            lambda: os.kill(os.getpid(), signal.SIGINT),
+        )
+        with pytest.raises(KeyboardInterrupt):
+            waiting.plan()
+        watcher.join()
+    finally:
+        holder.send_signal(signal.SIGINT)
+        holder.wait(timeout=60)
+
+
+def test_a_listener_that_fails_stops_the_process(tmp_path: Path) -> None:
+    mark = tmp_path / "ended"
+    script = (
+        "import pathlib, signal, time\n"
+        f"signal.signal(signal.SIGINT, lambda *_: (pathlib.Path({str(mark)!r}).touch(), exit()))\n"
+        "print('ready', flush=True)\ntime.sleep(600)"
+    )
+
+    def heard(line: str) -> None:
+        raise ValueError(line)
+
+    with pytest.raises(ValueError, match="ready"):
+        follow([sys.executable, "-c", script], tmp_path, heard, print)
+    assert mark.exists()
