@@ -24,23 +24,26 @@ class Workspace:
 
     def run(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         """A finished ``terraform``; ``variables`` go before the stand-in's own, an empty one is left out."""
-        env = {
-            **os.environ,
-            **self.environment.variables,
-            "TF_IN_AUTOMATION": "1",
-            **variables,
-        }
-        finished = subprocess.run(
+        process = self.start(*arguments, **variables)
+        try:
+            said = process.communicate(timeout=_LIMIT_SECONDS)
+        finally:
+            process.kill()
+            process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, *map(_plain, said))
+
+    def start(self, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
+        """A ``terraform`` that runs, for the caller to end."""
+        env = {**os.environ, **self.environment.variables, "TF_IN_AUTOMATION": "1", **variables}
+        return subprocess.Popen(
             [str(self.program), *arguments],
             cwd=self.folder,
             env={name: value for name, value in env.items() if value},
-            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=_LIMIT_SECONDS,
-            check=False,
         )
-        finished.stdout, finished.stderr = _plain(finished.stdout), _plain(finished.stderr)
-        return finished
 
     def done(self, *arguments: str, **variables: str) -> str:
         """What a ``terraform`` that succeeds prints."""

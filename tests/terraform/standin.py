@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.terraform import identity as identities
+
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".cache" / "provider" / "bin" / "python"
 """Its own, for the plug-in protocol's stubs need an older protobuf than we do: ``make provider`` makes it."""
@@ -51,9 +53,18 @@ def prepare(folder: Path, schemas: Path = SCHEMAS) -> Environment:
     if not PYTHON.exists():
         raise FileNotFoundError(f"no {PYTHON}: run `make provider` first")
     folder = folder.resolve()
+    identity = folder / "identity"
+    identities.write(identity)
     system = f"{platform.system().lower()}_{_MACHINES.get(platform.machine(), platform.machine())}"
     for family, version in VERSIONS.items():
-        command = [str(PYTHON), "-m", "tests.terraform.provider", family, str(schemas / f"{family}.json")]
+        command = [
+            str(PYTHON),
+            "-m",
+            "tests.terraform.provider",
+            family,
+            str(schemas / f"{family}.json"),
+            str(identity),
+        ]
         for registry in _REGISTRIES:
             place = folder / "mirror" / registry / "hashicorp" / family / version / system
             place.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,8 @@
-"""Serves a provider to the Terraform that starts it (``-m tests.terraform.provider aws|google SCHEMA``)."""
+"""Serves a provider to the Terraform that starts it (``-m tests.terraform.provider aws SCHEMA IDENTITY``)."""
 
 # The names of the methods and their parameters are the plug-in protocol's.
 # ruff: noqa: N802, ARG002
 
-import base64
-import datetime
 import json
 import os
 import shutil
@@ -28,41 +26,6 @@ _COOKIE = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2"
 _LARGEST_MESSAGE = 64 << 20
 
 
-def certificate() -> tuple[bytes, bytes, bytes]:
-    """A key and a certificate (PEM), and the certificate for Terraform (DER), which insists on TLS."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509 import oid
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    usages = [oid.ExtendedKeyUsageOID.SERVER_AUTH, oid.ExtendedKeyUsageOID.CLIENT_AUTH]
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=2))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    return (
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        ),
-        signed.public_bytes(serialization.Encoding.PEM),
-        signed.public_bytes(serialization.Encoding.DER),
-    )
-
-
 class _Controller(controller_rpc.GRPCControllerServicer):  # type: ignore[misc]
     def __init__(self, done: threading.Event) -> None:
         self._done = done
@@ -77,8 +40,8 @@ class _Output(stdio_rpc.GRPCStdioServicer):  # type: ignore[misc]
         return iter(())
 
 
-def main(family: str, schema: str) -> None:
-    """Serves until Terraform says that it is done."""
+def main(family: str, schema: str, identity: str) -> None:
+    """Serves until Terraform says that it is done; ``identity``: what ``tests.terraform.identity`` wrote."""
     if os.environ.get("TF_PLUGIN_MAGIC_COOKIE") != _COOKIE:
         sys.exit(
             "This is a plug-in of Terraform: Terraform starts it. See tests/terraform/provider/README.md."
@@ -95,11 +58,12 @@ def main(family: str, schema: str) -> None:
     controller_rpc.add_GRPCControllerServicer_to_server(_Controller(done), server)
     stdio_rpc.add_GRPCStdioServicer_to_server(_Output(), server)
     folder = tempfile.mkdtemp(prefix="standin-")
-    key, pem, der = certificate()
+    key, pem, encoded = (
+        Path(identity, name).read_bytes() for name in ("key.pem", "certificate.pem", "certificate.der64")
+    )
     server.add_secure_port(f"unix://{folder}/socket", grpc.ssl_server_credentials([(key, pem)]))
     server.start()
-    encoded = base64.b64encode(der).decode().rstrip("=")
-    print(f"1|6|unix|{folder}/socket|grpc|{encoded}", flush=True)
+    print(f"1|6|unix|{folder}/socket|grpc|{encoded.decode()}", flush=True)
     terraform = os.getppid()
     while not done.wait(1):
         if os.getppid() != terraform:  # It was killed, and nobody will say that we are done.

@@ -84,10 +84,11 @@ def taken(kind: str, values: Mapping[str, Any], _: Settings) -> CloudError | Non
     )
 
 
-def forbidden(values: Mapping[str, Any], environ: Mapping[str, str]) -> CloudError | None:
+def forbidden(values: Mapping[str, Any], settings: Settings, environ: Mapping[str, str]) -> CloudError | None:
     """The refusal to work in a project other than ``STANDIN_PROJECT``, when that names one."""
-    mine, asked = environ.get("STANDIN_PROJECT"), values.get("project")
-    if not mine or not asked or asked == mine:
+    mine = environ.get("STANDIN_PROJECT")
+    asked = values.get("project") or values.get("project_id") or settings.account
+    if not mine or asked == mine:
         return None
     return CloudError(
         f"googleapi: Error 403: The caller does not have permission on resource project {asked}, forbidden"

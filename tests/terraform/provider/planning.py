@@ -116,6 +116,24 @@ def _counterparts(mode: str, proposed: Any, prior: Any) -> Iterator[Mapping[str,
                 yield prior[index] if prior and index < len(prior) else None
 
 
+def settled_by_the_cloud(block: Block, config: Mapping[str, Any]) -> list[str]:
+    """The attributes that are configured though only the cloud can set them."""
+    found = [
+        name
+        for name, described in block.get("attributes", {}).items()
+        if config.get(name) is not None and not (described.get("optional") or described.get("required"))
+    ]
+    for name, nested in block.get("block_types", {}).items():
+        inner: list[str] = []
+        each_of(
+            nested,
+            config.get(name),
+            lambda item, n=nested, i=inner: i.extend(settled_by_the_cloud(n["block"], item)),
+        )
+        found += [f"{name}.{each}" for each in inner]
+    return found
+
+
 def changed(planned_values: Mapping[str, Any], prior: Mapping[str, Any]) -> frozenset[str]:
     """The attributes and blocks that differ; one that is unknown may differ."""
     return frozenset(name for name, value in planned_values.items() if not _same(value, prior.get(name)))

@@ -15,7 +15,13 @@ from tf.gen import tfplugin_pb2_grpc as rpc
 from tests.terraform.provider import aws, google
 from tests.terraform.provider.cloud import Cloud, CloudError
 from tests.terraform.provider.invention import filled, fingerprint, identity
-from tests.terraform.provider.planning import VOLATILE, changed, planned, replacing
+from tests.terraform.provider.planning import (
+    VOLATILE,
+    changed,
+    planned,
+    replacing,
+    settled_by_the_cloud,
+)
 from tests.terraform.provider.wire import UNKNOWN, decode, encode, schema, whole
 
 _FAMILIES: Mapping[str, Any] = {"aws": aws, "google": google}
@@ -67,14 +73,18 @@ class Provider(rpc.ProviderServicer):  # type: ignore[misc]
         return pb.ValidateDataResourceConfig.Response()
 
     def ValidateResourceConfig(self, request: Any, context: Any) -> Any:
+        config = decode(request.config)
         diagnostics = []
-        for name, value in decode(request.config).items():
+        for name in settled_by_the_cloud(self._resources[request.type_name]["block"], config):
+            said = f'Can\'t configure a value for "{name}": its value will be decided automatically.'
+            diagnostics += _error(CloudError("Value for unconfigurable attribute", said))
+        for name, value in config.items():
             if name.endswith("policy") and isinstance(value, str):
                 try:
                     json.loads(value)
                 except ValueError as error:
-                    said = CloudError(f'"{name}" contains an invalid JSON policy: {error}')
-                    diagnostics += _error(said, name)
+                    said = f'"{name}" contains an invalid JSON policy: {error}'
+                    diagnostics += _error(CloudError(said), name)
         return pb.ValidateResourceConfig.Response(diagnostics=diagnostics)
 
     # Where it works.
@@ -107,6 +117,8 @@ class Provider(rpc.ProviderServicer):  # type: ignore[misc]
         kind, state = request.type_name, decode(request.current_state)
         block = self._resources[kind]["block"]
         name = request.private.decode() or identity(kind, state)
+        if refused := self._family.forbidden(state, self._settings, os.environ):
+            return pb.ReadResource.Response(diagnostics=_error(refused))
         try:
             self._cloud.call(kind, "read", name)
             found = self._cloud.read(kind, name)
@@ -170,7 +182,7 @@ class Provider(rpc.ProviderServicer):  # type: ignore[misc]
             return answer(new_state=request.prior_state, private=name.encode(), diagnostics=_error(error))
 
     def _create(self, kind: str, wanted: Mapping[str, Any]) -> Any:
-        if refused := self._family.forbidden(wanted, os.environ):
+        if refused := self._family.forbidden(wanted, self._settings, os.environ):
             raise refused
         values, name = self._new(kind, wanted)
         error = None
@@ -217,7 +229,7 @@ class Provider(rpc.ProviderServicer):  # type: ignore[misc]
     def ReadDataSource(self, request: Any, context: Any) -> Any:
         kind, config = request.type_name, decode(request.config)
         answer = pb.ReadDataSource.Response
-        if refused := self._family.forbidden(config, os.environ):
+        if refused := self._family.forbidden(config, self._settings, os.environ):
             return answer(diagnostics=_error(refused))
         if kind in self._family.DATA:
             return answer(state=encode({**config, **self._family.DATA[kind](config, self._settings)}))
