@@ -104,12 +104,3 @@ def test_the_environment_runs_the_release_before_and_the_ledger_says_why(back: R
     assert (ended.event, ended.release) == ("rolled_back", "0.1.0")
     assert "INC-2071 (" in ended.reasons[0].text
     assert "/acme/fares/actions/runs/" in ended.reasons[0].text
-
-
-def test_going_back_where_nothing_served_before_ends_with_the_plan(back: Run, world: World) -> None:
-    assert back.exit_code == 0
-    again = world.run(because="once more")
-    assert again.exit_code != 0
-    assert again.results["What going back means"] == "failure"
-    assert "Take dev back" not in again.results
-    assert world.in_force() == "0.1.0"
