@@ -36,9 +36,15 @@ resource "aws_secretsmanager_secret" "connection" {
   tags                    = local.tags
 }
 
+# A value that changes is a version of its own: the provider plans it as a replacement. The new one is there before the
+# old one goes, so a task that starts meanwhile finds one of the two.
 resource "aws_secretsmanager_secret_version" "connection" {
   secret_id     = aws_secretsmanager_secret.connection.id
   secret_string = jsonencode({ conn_type = "generic", extra = { for key, value in local.extra : key => value if value != null } })
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # The value of a secret is hidden in a plan, though nothing in this one is secret; the tags are seen.
@@ -66,6 +72,10 @@ resource "aws_secretsmanager_secret_version" "release" {
     commit        = var.commit
     image         = var.image
   })
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # Without a version: `aws secretsmanager put-secret-value` gives it its value, and Terraform never reads that.

@@ -24,6 +24,11 @@ resource "aws_s3_object" "jobs" {
   source_hash = filesha256(var.jobs.requirements)
   tags        = local.tags
 
+  # Workers that start before MWAA has the new script ask for the old file.
+  lifecycle {
+    create_before_destroy = true
+  }
+
   depends_on = [aws_s3_bucket_policy.this, aws_s3_bucket_versioning.this, aws_s3_bucket_server_side_encryption_configuration.this]
 }
 

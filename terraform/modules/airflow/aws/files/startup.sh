@@ -2,7 +2,7 @@
 # is exported, and a failure does not end the script: Airflow itself needs none of this, and a job on a worker without
 # its environment fails at once and says which program is missing.
 make_jobs_environment() {
-  python3 -m venv "$JOBS_HOME" || return
+  mkdir -p "$JOBS_HOME/app" || return
   python3 - "$JOBS_BUCKET" "$JOBS_REQUIREMENTS" "$JOBS_HOME/requirements.txt" <<'PYTHON' || return
 import sys
 
@@ -11,10 +11,10 @@ import boto3
 bucket, key, path = sys.argv[1:]
 boto3.client("s3").download_file(bucket, key, path)
 PYTHON
+  python3 -m venv "$JOBS_HOME" || return
   "$JOBS_HOME/bin/python" -m pip install --quiet --require-hashes --only-binary :all: -r "$JOBS_HOME/requirements.txt" || return
   "$JOBS_HOME/bin/python" -m pip install --quiet --no-deps "$JOBS_PACKAGE" || return
 
-  mkdir -p "$JOBS_HOME/app" || return
   for job in training inference monitoring retraining; do
     cat > "$JOBS_HOME/app/${job}_main.py" <<PYTHON || return
 import sys
