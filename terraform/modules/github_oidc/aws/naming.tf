@@ -32,5 +32,7 @@ locals {
     made  = { StringEquals = { "aws:RequestTag/environment" = environment } }
   } }
 
-  through_s3 = { StringEquals = { "kms:ViaService" = "s3.${var.region}.amazonaws.com" } }
+  # Keys are used through services only, which hand over what the caller may have from them.
+  services_with_keys = { for service in ["airflow", "aps", "s3", "secretsmanager"] : service => "${service}.${var.region}.amazonaws.com" }
+  through_s3         = { StringEquals = { "kms:ViaService" = local.services_with_keys.s3 } }
 }

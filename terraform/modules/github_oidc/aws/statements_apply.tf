@@ -11,7 +11,7 @@ locals {
       Effect = "Allow"
       Action = [
         "s3:CreateBucket", "s3:DeleteBucket", "s3:DeleteBucketPolicy", "s3:PutBucket*", "s3:PutEncryptionConfiguration",
-        "s3:PutLifecycleConfiguration", "s3:ListBucketVersions",
+        "s3:PutLifecycleConfiguration", "s3:ListBucketVersions", "s3:TagResource", "s3:UntagResource",
       ]
       Resource = [at.buckets]
     },
@@ -52,6 +52,13 @@ locals {
       ]
       Resource  = [at.keys]
       Condition = at.owned
+    },
+    {
+      Sid       = "UseKeysThroughServices"
+      Effect    = "Allow"
+      Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Resource  = [at.keys]
+      Condition = { StringEquals = merge(at.owned.StringEquals, { "kms:ViaService" = values(local.services_with_keys) }) }
     },
     {
       # Naming a key needs the right to the name as well as to the key.
@@ -117,6 +124,13 @@ locals {
       Condition = at.owned
     },
     {
+      Sid       = "MakeGroupRules"
+      Effect    = "Allow"
+      Action    = ["ec2:AuthorizeSecurityGroup*"]
+      Resource  = ["${at.ec2}:security-group-rule/*"]
+      Condition = at.made
+    },
+    {
       # The group that comes with a new VPC has no tag yet. So other groups without one can be closed as well, not opened.
       Sid       = "CloseDefaultGroup"
       Effect    = "Allow"
@@ -139,7 +153,7 @@ locals {
         "ec2:DeleteFlowLogs", "ec2:DeleteInternetGateway", "ec2:DeleteNatGateway", "ec2:DeleteRoute", "ec2:DeleteRouteTable",
         "ec2:DeleteSecurityGroup", "ec2:DeleteSubnet", "ec2:DeleteTags", "ec2:DeleteVpc", "ec2:DeleteVpcEndpoints",
         "ec2:DetachInternetGateway", "ec2:DisassociateAddress", "ec2:DisassociateRouteTable", "ec2:ModifySubnetAttribute",
-        "ec2:ModifyVpcAttribute", "ec2:ModifyVpcEndpoint", "ec2:ReleaseAddress", "ec2:ReplaceRoute",
+        "ec2:ModifySecurityGroupRules", "ec2:ModifyVpcAttribute", "ec2:ModifyVpcEndpoint", "ec2:ReleaseAddress", "ec2:ReplaceRoute",
         "ec2:RevokeSecurityGroup*",
       ]
       Resource  = ["${at.ec2}:*/*"]
@@ -153,11 +167,17 @@ locals {
       Condition = at.made
     },
     {
+      Sid       = "MakeRules"
+      Effect    = "Allow"
+      Action    = ["aps:CreateRuleGroupsNamespace", "aps:TagResource"]
+      Resource  = ["${at.aps}:rulegroupsnamespace/*"]
+      Condition = at.made
+    },
+    {
       Sid    = "Workspace"
       Effect = "Allow"
       Action = [
-        "aps:CreateAlertManagerDefinition", "aps:CreateLoggingConfiguration", "aps:CreateRuleGroupsNamespace",
-        "aps:DeleteAlertManagerDefinition", "aps:DeleteLoggingConfiguration", "aps:DeleteRuleGroupsNamespace",
+        "aps:CreateAlertManagerDefinition", "aps:CreateLoggingConfiguration", "aps:DeleteAlertManagerDefinition", "aps:DeleteLoggingConfiguration", "aps:DeleteRuleGroupsNamespace",
         "aps:DeleteWorkspace", "aps:PutAlertManagerDefinition", "aps:PutRuleGroupsNamespace", "aps:TagResource",
         "aps:UntagResource", "aps:UpdateLoggingConfiguration", "aps:UpdateWorkspaceAlias", "aps:UpdateWorkspaceConfiguration",
       ]
@@ -168,10 +188,17 @@ locals {
       Sid    = "Topics"
       Effect = "Allow"
       Action = [
-        "sns:CreateTopic", "sns:DeleteTopic", "sns:SetSubscriptionAttributes", "sns:SetTopicAttributes", "sns:Subscribe",
-        "sns:TagResource", "sns:Unsubscribe", "sns:UntagResource",
+        "sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource",
+        "sns:UntagResource",
       ]
       Resource = [at.topics]
+    },
+    {
+      # Subscriptions are no resources: who deploys could end one of another topic of this account.
+      Sid      = "Subscriptions"
+      Effect   = "Allow"
+      Action   = ["sns:SetSubscriptionAttributes", "sns:Unsubscribe"]
+      Resource = ["*"]
     },
     {
       Sid      = "Logs"

@@ -11,8 +11,8 @@ locals {
         "iam:ListInstanceProfilesForRole", "iam:ListPolicyVersions", "iam:ListRolePolicies", "iam:ListRoleTags",
         "logs:ListTagsForResource",
         "s3:GetAccelerateConfiguration", "s3:GetBucket*", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration",
-        "s3:GetReplicationConfiguration", "s3:ListBucket",
-        "sns:GetSubscriptionAttributes", "sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource",
+        "s3:GetReplicationConfiguration", "s3:ListBucket", "s3:ListTagsForResource",
+        "sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource",
       ]
       Resource = [
         "${at.airflow}:environment/${at.airflow_name}",
@@ -30,7 +30,7 @@ locals {
     {
       Sid      = "ReadListings"
       Effect   = "Allow"
-      Action   = ["aps:ListWorkspaces", "ec2:Describe*", "kms:ListAliases", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies"]
+      Action   = ["aps:ListWorkspaces", "ec2:Describe*", "kms:ListAliases", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "sns:GetSubscriptionAttributes"]
       Resource = ["*"]
     },
     {
@@ -50,7 +50,7 @@ locals {
     {
       Sid      = "DescribeSecrets"
       Effect   = "Allow"
-      Action   = ["secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy"]
+      Action   = ["secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy", "secretsmanager:ListSecretVersionIds"]
       Resource = concat(at.connection, [at.filled])
     },
     {
@@ -80,11 +80,11 @@ locals {
       Resource = ["*"]
     },
     {
-      Sid       = "DecryptThroughS3"
+      Sid       = "DecryptThroughServices"
       Effect    = "Allow"
       Action    = ["kms:Decrypt"]
       Resource  = [at.keys]
-      Condition = { StringEquals = merge(local.through_s3.StringEquals, at.owned.StringEquals) }
+      Condition = { StringEquals = merge(at.owned.StringEquals, { "kms:ViaService" = [local.services_with_keys.s3, local.services_with_keys.secretsmanager] }) }
     },
   ] }
 

@@ -49,7 +49,7 @@ run "each_role_is_for_its_own_jobs_of_this_repository" {
   # A plan changes nothing but its lock.
   assert {
     condition = alltrue(flatten([for each in flatten([for key in ["prod read", "prod lock"] : jsondecode(aws_iam_policy.this[key].policy).Statement]) : [
-      for action in each.Action : can(regex(":(Batch)?(Get|Describe|List)", action)) || contains(["kms:Decrypt"], action) || contains(["LockState", "UseStatesKey"], each.Sid)
+      for action in each.Action : can(regex(":(Batch)?(Get|Describe|List)", action)) || action == "kms:Decrypt" || contains(["LockState", "UseStatesKey"], each.Sid)
     ]]))
     error_message = "A plan may change something."
   }
@@ -65,7 +65,7 @@ run "each_role_is_for_its_own_jobs_of_this_repository" {
   # Only what has no resources, or none yet, is for every resource, and then under a condition where there is one.
   assert {
     condition = toset([for each in flatten([for policy in aws_iam_policy.this : jsondecode(policy.policy).Statement]) : each.Sid if each.Effect == "Allow" && contains(each.Resource, "*")]) == toset([
-      "ReadListings", "LogInToRegistry", "FindOwn", "MakeKeys", "MakeWorkspace", "LogDeliveries",
+      "ReadListings", "LogInToRegistry", "FindOwn", "MakeKeys", "MakeWorkspace", "Subscriptions", "LogDeliveries",
     ])
     error_message = "A statement is for every resource."
   }
