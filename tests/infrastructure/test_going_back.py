@@ -1,0 +1,205 @@
+"""Infrastructure follows a rollback where nothing is lost by it; a drift is seen, and is no deployment."""
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tools.generate_terraform_variables import written
+
+from mlops_config.cli import main
+from mlops_config.ledger.entries import Event
+from tests.infrastructure.deployments import Checkout
+from tests.orchestration.releases import release
+from tests.repositories import Repository
+from tests.runtime.rollback.activated import copied, ledger_of, releases
+from tests.terraform.standin import Environment
+
+NOTE = """
+resource "terraform_data" "note" {
+  input = var.release.name
+}
+"""
+REPLACED = """
+resource "terraform_data" "note" {
+  triggers_replace = var.release.name
+}
+"""
+
+
+class Went:
+    """A repository whose dev was provisioned for 0.2.0, the second of two releases."""
+
+    def __init__(self, repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self._capsys = repository.folder, capsys
+        self.root = self.folder / "infra" / "dev"
+        self.root.mkdir(parents=True)
+        (self.root / "release.tf").write_text(written("dev"), encoding="utf-8")
+        (self.folder / "mlops-config.yaml").write_text('terraform: {directory: "infra/{environment}"}\n')
+
+    def describe(self, resources: str) -> None:
+        """What the root module makes; it is made for 0.2.0."""
+        (self.root / "main.tf").write_text(resources, encoding="utf-8")
+        self.run("deploy", "--yes", "--only-terraform")
+
+    def run(self, verb: str, *words: str, code: int = 0) -> tuple[str, str]:
+        """Its two streams; it must end with ``code``."""
+        ended = main([verb, "--environment", "dev", "--root", str(self.folder), *words])
+        said = self._capsys.readouterr()
+        assert ended == code, said
+        return said.out, said.err
+
+    @property
+    def made(self) -> str:
+        """The state."""
+        return (self.root / "terraform.tfstate").read_text("utf-8")
+
+    @property
+    def events(self) -> list[tuple[Event, str]]:
+        """Those of the ledger since 0.2.0 was provisioned."""
+        entries = ledger_of(self.folder).entries()
+        last = max(entry.sequence for entry in entries if entry.release == "0.2.0" and entry.infrastructure)
+        return [(entry.event, entry.outcome) for entry in entries if entry.sequence > last + 1]
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
+    """Dev ran 0.1.0 and runs 0.2.0."""
+    folder = tmp_path_factory.mktemp("template")
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_HOST", f"unix://{folder}/none.sock")
+        yield releases(folder / "fares")
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def went(
+    template: Repository,
+    tmp_path: Path,
+    mlflow_database: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    terraform: Path,  # noqa: ARG001 ends the test where there is none
+) -> Went:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_database)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    return Went(copied(template, tmp_path / "fares"), capsys)
+
+
+def test_infrastructure_follows_once_the_rest_is_back(went: Went) -> None:
+    went.describe(NOTE)
+    shown, _ = went.run("rollback", "--dry-run")
+    assert "terraform_data.note" in shown
+    assert '"0.2.0"' in went.made
+    said = json.loads(went.run("rollback", "--because", "INC-1", "--format", "json")[0])
+    assert said["rolled_back"]
+    assert (said["infrastructure"]["changed"], said["infrastructure"]["deleted"]) == (1, 0)
+    assert '"0.1.0"' in went.made
+    assert went.events == [
+        (Event.ROLLBACK_STARTED, "succeeded"),
+        (Event.ROLLED_BACK, "succeeded"),
+        (Event.DEPLOYMENT_STARTED, "succeeded"),
+        (Event.PROVISIONED, "succeeded"),
+        (Event.DEPLOYMENT_ENDED, "succeeded"),
+    ]
+
+
+def test_what_would_be_lost_is_for_people_to_decide(went: Went) -> None:
+    went.describe(REPLACED)
+    out, err = went.run("rollback", code=1)
+    assert "dev runs release 0.1.0 again, but its infrastructure is not that release's" in err
+    assert "would delete or replace terraform_data.note" in err
+    command = "mlops-config deploy -e dev --release 0.1.0 --only-terraform"
+    assert f"{command} --plan" in err
+    assert "runs" in out
+    assert went.events[:2] == [(Event.ROLLBACK_STARTED, "succeeded"), (Event.ROLLED_BACK, "succeeded")]
+    assert Event.PROVISIONED not in [event for event, _ in went.events]
+    went.run("deploy", "--release", "0.1.0", "--only-terraform", "--yes")
+    assert went.events[-2] == (Event.PROVISIONED, "succeeded")
+
+
+def test_a_plan_that_cannot_be_made_hides_no_rollback(went: Went) -> None:
+    went.describe(NOTE)
+    (went.root / "main.tf").write_text(NOTE + 'resource "nonsense" "x" {}\n', encoding="utf-8")
+    shown, _ = went.run("rollback", "--dry-run")
+    assert "goes back from release 0.2.0 to 0.1.0" in shown
+    assert "infrastructure: " in shown
+    _, err = went.run("rollback", code=3)
+    assert "dev runs release 0.1.0 again" in err
+    assert went.events[:2] == [(Event.ROLLBACK_STARTED, "succeeded"), (Event.ROLLED_BACK, "succeeded")]
+
+
+def test_infrastructure_is_left_alone_where_that_is_said(went: Went) -> None:
+    went.describe(NOTE)
+    went.run("rollback", "--no-terraform")
+    assert '"0.2.0"' in went.made
+    assert went.events == [(Event.ROLLBACK_STARTED, "succeeded"), (Event.ROLLED_BACK, "succeeded")]
+
+
+BUCKET = """
+terraform {
+  required_providers {
+    aws = { source = "hashicorp/aws" }
+  }
+}
+
+provider "aws" {
+  region              = "eu-central-1"
+  allowed_account_ids = ["111122223333"]
+}
+
+resource "aws_s3_bucket" "store" {
+  bucket = "acme-fares-dev"
+  tags   = { release = var.release.name }
+}
+"""
+
+
+@pytest.fixture
+def cloud(checkout: Checkout, standin: Environment, monkeypatch: pytest.MonkeyPatch) -> tuple[Checkout, Path]:
+    """A checkout whose root module makes a bucket in the stand-in cloud; the folder of its objects."""
+    for name, value in standin.variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("STANDIN_ACCOUNT", "111122223333")
+    checkout.describe(BUCKET)
+    checkout.release(release("1.0.0"))
+    checkout.deploy("--yes", "--only-terraform")
+    return checkout, standin.cloud
+
+
+def test_what_was_changed_behind_terraforms_back_is_a_drift(cloud: tuple[Checkout, Path]) -> None:
+    checkout, objects = cloud
+    before = checkout.events
+    changed = 0
+    for path in objects.rglob("*.json"):
+        text = path.read_text("utf-8")
+        if '"1.0.0"' in text:
+            path.write_text(text.replace('"1.0.0"', '"by hand"'), encoding="utf-8")
+            changed += 1
+    assert changed
+    said = checkout.deploy("--drift", code=1)
+    assert "dev has drifted: 1 resource changed behind Terraform's back" in said.err
+    assert "aws_s3_bucket.store" in said.out
+    assert "by hand" in said.out
+    assert json.loads((checkout.plan_folder / "plan.json").read_bytes())["drifted"] is True
+    assert checkout.events == before
+    checkout.deploy("--yes", "--only-terraform")
+    assert json.loads(checkout.deploy("--drift", "--format", "json").out)["drifted"] is False
+
+
+def test_credentials_of_another_account_change_nothing(
+    cloud: tuple[Checkout, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout, objects = cloud
+    before = sorted(objects.rglob("*"))
+    monkeypatch.setenv("STANDIN_ACCOUNT", "444455556666")
+    checkout.release(release("1.1.0"))
+    said = checkout.deploy("--yes", "--only-terraform", code=2)
+    assert "another AWS account" in said.err
+    assert sorted(objects.rglob("*")) == before
+    assert checkout.events[-2:] == [
+        (Event.DEPLOYMENT_STARTED, "succeeded"),
+        (Event.DEPLOYMENT_ENDED, "failed"),
+    ]
