@@ -1,0 +1,320 @@
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = { number = "111122223333" }
+  }
+  mock_data "google_storage_project_service_account" {
+    defaults = { email_address = "service-111122223333@gs-project-accounts.iam.gserviceaccount.com" }
+  }
+}
+
+variables {
+  environment           = "prod"
+  project_id            = "acme-ml-prod"
+  region                = "europe-west4"
+  mlops_config_path     = "configs/prod/"
+  execution_role_secret = "vertex-service-account-prod"
+  monitoring            = { receivers = { page = [{ type = "email", address = "on-call@example.com" }] } }
+  workflows = {
+    plan     = "serviceAccount:city-taxi-prod-plan@acme-ml-prod.iam.gserviceaccount.com"
+    publish  = "serviceAccount:city-taxi-prod-publish@acme-ml-prod.iam.gserviceaccount.com"
+    deploy   = "serviceAccount:city-taxi-prod-deploy@acme-ml-prod.iam.gserviceaccount.com"
+    rollback = "serviceAccount:city-taxi-prod-rollback@acme-ml-prod.iam.gserviceaccount.com"
+  }
+  release = {
+    environment   = "prod"
+    name          = "1.2.0"
+    version       = "1.2.0"
+    commit        = "4acc7d8ff2a07c5724b61e524ae1a2782dc80e96"
+    config_digest = "sha256:ee923f77332de84c7cc3c3a948c89c07ffb62ef0b75431bae8c7cd9665594239"
+    image         = "europe-west4-docker.pkg.dev/acme-ml-prod/city-taxi-trip-fare-prod/city-taxi-trip-fare-prod@sha256:05b3abf2579a5eb66403cd78be557fd860633a1fe2103c7642030defe32c657f"
+  }
+  config = {
+    project         = "city-taxi"
+    model_name      = "trip-fare"
+    owner           = "fares@example.com"
+    labels          = { team = "fares", tier = "1" }
+    target          = "gcp"
+    region          = "europe-west4"
+    project_id      = "acme-ml-prod"
+    endpoint        = "trip-fare-prod"
+    reads           = { "training.data.source.uri" = "gs://acme-city-taxi-prod/trips/curated/" }
+    writes          = { "inference.data_capture.destination_uri" = "gs://acme-city-taxi-prod/fares/capture/" }
+    secrets         = ["chat-fares", "vertex-service-account-prod"]
+    recording_rules = { "fares:server:up" = "vector(1)" }
+    alerts = { fare-errors = {
+      name    = "fare-errors", expr = "fares:server:up > 0", query = "vector(1) > 0", "for" = "5m", severity = "page", labels = { severity = "page", environment = "prod" },
+      summary = "requests fail", description = "Too many.", runbook_url = null
+    } }
+  }
+}
+
+run "an_empty_project_gets_everything" {
+  command = plan
+
+  assert {
+    condition     = output.store_uri == "gs://acme-ml-prod-city-taxi-trip-fare-prod" && module.artifact_store[0].uri == output.store_uri
+    error_message = "The store is somewhere else: ${output.store_uri}."
+  }
+  assert {
+    condition     = output.dags_folder == "gs://acme-ml-prod-city-taxi-trip-fare-prod-airflow/dags"
+    error_message = "Airflow is somewhere else: ${output.dags_folder}."
+  }
+  assert {
+    condition     = output.image_repository == "europe-west4-docker.pkg.dev/acme-ml-prod/city-taxi-trip-fare-prod/city-taxi-trip-fare-prod"
+    error_message = "Images go somewhere else: ${output.image_repository}."
+  }
+  assert {
+    condition     = output.execution_role == "city-taxi-trip-fare-prod-model@acme-ml-prod.iam.gserviceaccount.com" && output.airflow_service_account != output.execution_role
+    error_message = "Models and Airflow have accounts of their own."
+  }
+  # The server's account is no secret to fill: jobs are told the one made here.
+  assert {
+    condition     = toset(keys(output.secrets_to_fill)) == toset(["chat-fares"])
+    error_message = "Other secrets are to be filled: ${jsonencode(output.secrets_to_fill)}."
+  }
+  assert {
+    condition     = length(module.airflow) + length(module.network) + length(module.artifact_store) + length(module.image_repository) + length(module.monitoring) == 5
+    error_message = "Of an empty project nothing is left out."
+  }
+  # The store's policy is kept whole, so a grant beside it would be taken away again.
+  assert {
+    condition     = local.packages_uri == null
+    error_message = "Packages in our own store are granted by its policy."
+  }
+  assert {
+    condition     = local.encryption_key == "projects/acme-ml-prod/locations/europe-west4/keyRings/city-taxi-trip-fare-prod/cryptoKeys/artifact-store"
+    error_message = "One key is for all."
+  }
+}
+
+run "an_organisation_with_its_own_uses_only_part" {
+  command = plan
+  variables {
+    airflow               = null
+    monitoring            = null
+    execution_role_secret = null
+    artifact_store        = { uri = "gs://acme-releases/configs" }
+    image_repository      = { id = "projects/acme-images/locations/europe-west4/repositories/models" }
+    job_runners           = { own = "serviceAccount:airflow@acme-platform.iam.gserviceaccount.com" }
+    workflows             = {}
+    release = {
+      environment   = "prod"
+      name          = "1.2.0"
+      config_digest = "sha256:ee923f77332de84c7cc3c3a948c89c07ffb62ef0b75431bae8c7cd9665594239"
+    }
+  }
+
+  assert {
+    condition     = length(module.airflow) + length(module.network) + length(module.artifact_store) + length(module.image_repository) + length(module.monitoring) == 0
+    error_message = "Something is made that is there already."
+  }
+  assert {
+    condition     = output.store_uri == "gs://acme-releases/configs" && local.packages_uri == "gs://acme-releases/configs/city-taxi/models/"
+    error_message = "What is there already is not used."
+  }
+  assert {
+    condition     = output.airflow_url == null && output.dags_folder == null && output.image_repository == null && output.prometheus == null && output.secrets_to_fill == {}
+    error_message = "An address is told of something that is not made here."
+  }
+  assert {
+    condition     = local.encryption_key == null
+    error_message = "There is nothing to encrypt."
+  }
+}
+
+run "airflow_in_a_network_of_yours" {
+  command = plan
+  variables {
+    network = { network = "projects/acme-net/global/networks/shared", subnetwork = "projects/acme-net/regions/europe-west4/subnetworks/ml" }
+  }
+  assert {
+    condition     = length(module.network) == 0 && length(module.airflow) == 1
+    error_message = "A network is made though there is one."
+  }
+}
+
+run "jobs_that_run_elsewhere_need_no_requirements" {
+  command = plan
+  variables {
+    jobs = { kubernetes_conn_id = "cluster", kubernetes_secrets = ["mlops"] }
+  }
+  assert {
+    condition     = local.requirements == null
+    error_message = "Workers make an environment for nobody."
+  }
+}
+
+run "models_that_serve_elsewhere_read_no_packages" {
+  command = plan
+  variables {
+    airflow               = null
+    monitoring            = null
+    execution_role_secret = null
+    config = {
+      project         = "city-taxi-in-a-very-large-town"
+      model_name      = "trip-fare-with-surcharges"
+      owner           = "fares@example.com"
+      labels          = { "Team.Name" = "Fares & Co", "9lives" = "yes" }
+      target          = "local"
+      reads           = { "training.data.source.uri" = "file://./data/trips.csv" }
+      writes          = {}
+      secrets         = []
+      recording_rules = {}
+      alerts          = {}
+    }
+  }
+  assert {
+    condition     = local.packages_uri == null && !local.serves
+    error_message = "Nothing is loaded where nothing serves."
+  }
+  assert {
+    condition     = length(local.name) <= 40 && can(regex("^city-taxi-in-a-very-large-town-[0-9a-f]{8}$", local.name)) && length(local.store_bucket) <= 58
+    error_message = "A long name is cut and keeps a digest: ${local.name}, ${local.store_bucket}."
+  }
+  assert {
+    condition     = local.labels["team_name"] == "fares___co" && local.labels["l9lives"] == "yes"
+    error_message = "Labels are written as Google Cloud takes them: ${jsonencode(local.labels)}."
+  }
+}
+
+run "refuses_the_release_of_another_environment" {
+  command = plan
+  variables {
+    environment       = "dev"
+    mlops_config_path = "configs/dev/"
+    project_id        = "acme-ml"
+    config = {
+      project = "city-taxi", model_name = "trip-fare", owner = "fares@example.com", labels = {}, target = "local"
+      reads   = {}, writes = {}, secrets = ["vertex-service-account-prod"], recording_rules = {}, alerts = {}
+    }
+  }
+  expect_failures = [var.release]
+}
+
+run "refuses_files_of_another_environment" {
+  command = plan
+  variables {
+    mlops_config_path = "configs/dev/"
+  }
+  expect_failures = [var.mlops_config_path]
+}
+
+run "refuses_a_project_that_the_files_do_not_mean" {
+  command = plan
+  variables {
+    project_id = "acme-other"
+  }
+  expect_failures = [var.project_id]
+}
+
+run "refuses_a_project_named_after_another_environment" {
+  command = plan
+  variables {
+    project_id = "acme-ml-dev"
+    config = {
+      project = "city-taxi", model_name = "trip-fare", owner = "fares@example.com", labels = {}, target = "gcp", project_id = "acme-ml-dev"
+      reads   = {}, writes = {}, secrets = ["vertex-service-account-prod"], recording_rules = {}, alerts = {}
+    }
+  }
+  expect_failures = [var.project_id]
+}
+
+run "refuses_to_write_into_another_environment" {
+  command = plan
+  variables {
+    config = {
+      project = "city-taxi", model_name = "trip-fare", owner = "fares@example.com", labels = {}, target = "gcp"
+      reads   = {}, secrets = ["vertex-service-account-prod"], recording_rules = {}, alerts = {}
+      writes  = { "inference.batch.output_uri" = "gs://acme-city-taxi-staging/fares/" }
+    }
+  }
+  expect_failures = [var.config]
+}
+
+run "refuses_the_store_of_another_environment" {
+  command = plan
+  variables {
+    artifact_store = { uri = "gs://acme-releases-dev/configs" }
+  }
+  expect_failures = [var.artifact_store]
+}
+
+run "refuses_a_store_that_ends_with_a_slash" {
+  command = plan
+  variables {
+    artifact_store = { uri = "gs://acme-releases/configs/" }
+  }
+  expect_failures = [var.artifact_store]
+}
+
+run "refuses_another_region_than_the_files_say" {
+  command = plan
+  variables {
+    region = "europe-west1"
+  }
+  expect_failures = [var.region]
+}
+
+run "refuses_packages_in_a_registry" {
+  command = plan
+  variables {
+    artifact_store = { uri = "oci://europe-west4-docker.pkg.dev/acme-images/configs" }
+  }
+  expect_failures = [var.packages_uri]
+}
+
+run "refuses_half_a_network" {
+  command = plan
+  variables {
+    network = { network = "projects/acme-net/global/networks/shared" }
+  }
+  expect_failures = [var.network]
+}
+
+run "refuses_a_label_that_is_set_here" {
+  command = plan
+  variables {
+    labels = { environment = "dev" }
+  }
+  expect_failures = [var.labels]
+}
+
+run "refuses_everybody_as_a_workflow" {
+  command = plan
+  variables {
+    workflows = { deploy = "allAuthenticatedUsers" }
+  }
+  expect_failures = [var.workflows]
+}
+
+run "refuses_a_second_airflow_of_one_name" {
+  command = plan
+  variables {
+    job_runners = { airflow = "serviceAccount:airflow@acme-platform.iam.gserviceaccount.com" }
+  }
+  expect_failures = [var.job_runners]
+}
+
+run "refuses_a_secret_that_no_file_names" {
+  command = plan
+  variables {
+    execution_role_secret = "vertex"
+  }
+  expect_failures = [var.execution_role_secret]
+}
+
+run "refuses_a_short_name" {
+  command = plan
+  variables {
+    name = "taxi"
+  }
+  expect_failures = [var.name]
+}
+
+run "refuses_an_environment_in_capitals" {
+  command = plan
+  variables {
+    environment = "PROD"
+  }
+  expect_failures = [var.environment]
+}
