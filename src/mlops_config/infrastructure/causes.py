@@ -116,11 +116,13 @@ class _World:
             each for each in self._variables if any(_related(each.path, trail.variable) for trail in trails)
         ]
         telling = [each for each in (self._variables if local else made_of) if _shows(each, difference)]
-        telling = _without_doubles(telling, made_of)
-        found = [each for each in made_of if each in telling or not _telling_both(each)] or made_of
-        found += [each for each in telling if each not in made_of]
-        if telling or made_of:
-            yield from self._named(iter(found if telling else made_of), {id(each) for each in made_of})
+        if telling:
+            short = [each for each in made_of if each not in telling and not _telling_both(each)]
+            found = [*short, *_without_doubles(telling, made_of)]
+        else:
+            found = made_of
+        if found:
+            yield from self._named(iter(found), {id(each) for each in made_of})
             return
         for resource in sorted({trail.resource for trail in trails if trail.resource}):
             if any(_is_of(address, resource) for address in self._addresses):

@@ -145,7 +145,7 @@ def written(path: Sequence[str | int]) -> str:
     for step in path:
         if isinstance(step, int | Entry):
             text += f"[{step}]"
-        elif step.replace("_", "a").replace("-", "a").isalnum():
+        elif step.replace("_", "a").isalnum():
             text += f".{step}" if text else step
         else:
             text += f'["{step}"]'

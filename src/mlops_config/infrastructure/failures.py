@@ -21,6 +21,7 @@ from mlops_config.infrastructure.progress import Step
 MINIMUM_VERSION = "1.10"
 _SHOWN = 5
 _DETAIL_LINES = 6
+_SAYS_NOTHING = r"^execution halted|must be valid before initialization"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +103,9 @@ class Attempt:
 
 
 def errors_of(documents: Sequence[Mapping[str, Any]]) -> tuple[Diagnostic, ...]:
-    """The errors among diagnostics, each once; "execution halted" only says that there are others."""
+    """The errors among diagnostics, each once, without those that only say that there are others."""
     errors = [Diagnostic.of(each) for each in documents if each.get("severity") == "error"]
-    telling = [each for each in errors if each.summary != "execution halted"]
+    telling = [each for each in errors if not re.search(_SAYS_NOTHING, each.text)]
     return tuple(dict.fromkeys(telling or errors))
 
 
@@ -118,7 +119,7 @@ def failure(attempt: Attempt, errors: Sequence[Diagnostic], complaint: str) -> M
         told = complaint.splitlines()[-1] if complaint else "it said nothing"
         return ServiceError(f"{attempt.program} {attempt.verb} failed: {told}")
     message = f"{attempt.program} {attempt.verb} failed:\n{_listed(errors)}"
-    if all(each.file and not each.address for each in errors):
+    if any(each.file for each in errors) and not any(each.address for each in errors):
         return UsageError(message, hint=f"mend the module, then check it with: {attempt.command} validate")
     return ServiceError(message, hint="mend the cause, then give the same command again")
 
