@@ -1,0 +1,195 @@
+"""The roots on AWS with the example's releases: planned and applied against the stand-in provider."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from mlops_config.infrastructure.variables import FILE_NAME
+from tests.alerting.environments import example
+from tests.infrastructure.releases import variables
+from tests.services.prometheus import promtool
+from tests.services.terraform import Workspace
+from tests.terraform import standin as preparing
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENTS = {"dev": "777788889999", "staging": "111122223333", "prod": "444455556666"}
+"""With the example's accounts."""
+OWN = {"terraform.tfvars"}
+"""What an environment's root has of its own: where it lies and how large it is."""
+LEFT_OUT = {"threshold", "config_digest"}
+"""Annotations that change with each release; Terraform would change every rule each time."""
+
+
+class Applied(NamedTuple):
+    """An environment that was made."""
+
+    workspace: Workspace
+    values: dict[str, Any]
+    """What each resource has, by its address."""
+
+
+@pytest.fixture(scope="module")
+def prod(
+    terraform: Path, standin_mirror: preparing.Environment, tmp_path_factory: pytest.TempPathFactory
+) -> Applied:
+    """The example's prod, applied."""
+    workspace = staged(tmp_path_factory.mktemp("aws"), "prod", terraform, standin_mirror)
+    workspace.done("init", "-input=false")
+    workspace.done("apply", "-input=false", "-auto-approve", STANDIN_ACCOUNT=ENVIRONMENTS["prod"])
+    state = json.loads(workspace.done("show", "-json"))
+    return Applied(workspace, dict(_resources(state["values"]["root_module"])))
+
+
+def staged(
+    folder: Path, environment: str, terraform: Path, mirror: preparing.Environment, release: str | None = None
+) -> Workspace:
+    """An environment's root with a release, by default its own, and what its modules take of a checkout."""
+    for name in ("dags", "requirements"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    root = preparing.stage(ROOT / "terraform", folder / "terraform") / "environments" / environment / "aws"
+    (root / FILE_NAME).write_bytes(variables(release or environment).to_json())
+    return Workspace(root, terraform, mirror.with_cloud(folder / "cloud"))
+
+
+def _resources(module: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    yield from ((each["address"], each["values"]) for each in module.get("resources", []))
+    for child in module.get("child_modules", []):
+        yield from _resources(child)
+
+
+def test_the_roots_differ_in_their_settings_and_their_own_name_only() -> None:
+    def files(environment: str) -> dict[str, str]:
+        root = ROOT / "terraform" / "environments" / environment / "aws"
+        return {
+            str(path.relative_to(root)): re.sub(
+                rf"\b{environment}\b|{ENVIRONMENTS[environment]}", "…", path.read_text("utf-8")
+            )
+            for path in root.rglob("*")
+            if path.is_file() and path.name not in OWN and not _is_left_over(path)
+        }
+
+    dev, staging, production = (files(environment) for environment in ENVIRONMENTS)
+    assert dev == staging == production
+    assert {"main.tf", "variables.tf", "release.tf", "backend.hcl.example"} <= set(dev)
+
+
+def _is_left_over(path: Path) -> bool:
+    """What a run of Terraform or of ``deploy`` in the checkout leaves."""
+    return ".terraform" in str(path) or path.name == FILE_NAME or "tfstate" in path.name
+
+
+def test_a_second_plan_finds_nothing_to_do(prod: Applied) -> None:
+    finished = prod.workspace.run(
+        "plan", "-input=false", "-detailed-exitcode", STANDIN_ACCOUNT=ENVIRONMENTS["prod"]
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+
+
+def test_prometheus_is_given_the_rules_that_the_verb_writes(prod: Applied, tmp_path: Path) -> None:
+    from mlops_config.alerting.generating import generate
+
+    namespace = prod.values[
+        "module.environment.module.monitoring[0].aws_prometheus_rule_group_namespace.this"
+    ]
+    made = yaml.safe_load(namespace["data"])
+    written = [
+        group
+        for name, text in generate(example("prod")).files.items()
+        if name.endswith(".rules.yaml")
+        for group in yaml.safe_load(text)["groups"]
+    ]
+    assert _by_name(made["groups"]) == _by_name(written)
+    assert [rule["record"] for rule in made["groups"][0]["rules"]][-2:] == [
+        "fares:availability:percent_5m",
+        "fares:request_errors:ratio_rate5m",
+    ], "what is made of recorded series comes after them"
+
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(namespace["data"], encoding="utf-8")
+    checked = promtool("check", "rules", rules)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def _by_name(groups: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """The rules of each group without what Terraform leaves out, in an order of their own."""
+    found = {}
+    for group in groups:
+        rules = []
+        for rule in group["rules"]:
+            texts = {key: text for key, text in rule.get("annotations", {}).items() if key not in LEFT_OUT}
+            rules.append(json.dumps({**rule, "annotations": texts}, sort_keys=True))
+        found[group["name"]] = sorted(rules)
+    return found
+
+
+def test_every_policy_names_what_it_is_for(prod: Applied) -> None:
+    """``*`` as a resource is for actions that know no resources."""
+    without_resources = {
+        "application-autoscaling:DescribeScalableTargets",
+        "cloudwatch:DescribeAlarms",
+        "cloudwatch:PutMetricData",
+        "ecr:GetAuthorizationToken",
+        "logs:DescribeLogGroups",
+        "s3:GetAccountPublicAccessBlock",
+        "sagemaker:ListEndpointConfigs",
+        "sagemaker:ListEndpoints",
+        "sagemaker:ListModels",
+    }
+    policies = {
+        address: json.loads(values["policy"])
+        for address, values in prod.values.items()
+        if re.search(r"\.aws_iam_(role_)?policy\.", address)
+    }
+    assert len(policies) >= 5
+    for address, policy in policies.items():
+        for statement in policy["Statement"]:
+            actions = _listed(statement["Action"])
+            assert not [action for action in actions if action.endswith(":*")], address
+            if "*" in _listed(statement["Resource"]):
+                assert set(actions) <= without_resources, (address, statement)
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def test_every_role_is_bounded(prod: Applied) -> None:
+    roles = {address: values for address, values in prod.values.items() if ".aws_iam_role." in address}
+    assert len(roles) == 3
+    boundary = "arn:aws:iam::444455556666:policy/github-city-taxi-trip-fare-prod-boundary"
+    assert {values["permissions_boundary"] for values in roles.values()} == {boundary}
+    assert all(values["name"].startswith("city-taxi-trip-fare-prod-") for values in roles.values())
+
+
+def test_jobs_are_told_the_role_that_was_made(prod: Applied) -> None:
+    address = "module.environment.module.airflow[0].aws_secretsmanager_secret_version.connection"
+    extra = json.loads(prod.values[address]["secret_string"])["extra"]
+    role = "arn:aws:iam::444455556666:role/city-taxi-trip-fare-prod-sagemaker"
+    assert extra["variables"]["MLOPS_SECRET_SAGEMAKER_EXECUTION_ROLE_PROD"] == role
+    assert extra["variables"]["MLOPS_STORE"] == "s3://city-taxi-trip-fare-prod-444455556666"
+
+
+@pytest.mark.parametrize("environment", ["dev", "staging"])
+def test_prods_release_is_refused_elsewhere(
+    environment: str, terraform: Path, standin_mirror: preparing.Environment, tmp_path: Path
+) -> None:
+    workspace = staged(tmp_path, environment, terraform, standin_mirror, release="prod")
+    workspace.done("init", "-input=false")
+    refused = workspace.run("plan", "-input=false", STANDIN_ACCOUNT=ENVIRONMENTS[environment])
+    assert refused.returncode == 1
+    said = " ".join(re.sub(r"[│╷╵]", " ", refused.stderr).split())
+    assert f"This is {environment}: the release must be one of {environment}." in said
+    assert f"mlops_config_path must be the folder of the {environment} files" in said
+    assert not (tmp_path / "cloud").exists() or not any((tmp_path / "cloud").iterdir())
+
+
+def test_credentials_of_another_account_are_refused(prod: Applied) -> None:
+    refused = prod.workspace.run("plan", "-input=false", STANDIN_ACCOUNT=ENVIRONMENTS["dev"])
+    assert refused.returncode == 1
+    assert "AWS account ID not allowed: 777788889999" in refused.stderr
