@@ -1,0 +1,101 @@
+# What an administrator applies once for each Google Cloud project, before anything else: the services that an environment
+# uses, a bucket for Terraform's states, and the accounts that GitHub's workflows become. It takes an owner of the project.
+# Its own state begins on disk and moves into the bucket that it makes:
+#   terraform init && terraform apply
+#   cp backend_override.tf.example backend_override.tf     # put your bucket
+#   terraform init -migrate-state
+# Then put the outputs where they are used: `backend` into each backend.hcl of this project, `workflows` into
+# terraform.tfvars, `github_variables` into GitHub's environments.
+
+terraform {
+  required_version = ">= 1.10"
+
+  required_providers {
+    google = {
+      source  = "hashicorp/google"
+      version = "~> 8.7"
+    }
+  }
+}
+
+provider "google" {
+  project = var.project_id
+  region  = var.region
+}
+
+locals {
+  services = toset([
+    "aiplatform.googleapis.com",
+    "artifactregistry.googleapis.com",
+    "cloudkms.googleapis.com",
+    "cloudresourcemanager.googleapis.com", # rights in the project
+    "composer.googleapis.com",
+    "compute.googleapis.com",
+    "containerscanning.googleapis.com", # images are scanned where it is on; each scan costs a little
+    "iam.googleapis.com",
+    "iamcredentials.googleapis.com", # a workflow becomes a service account
+    "logging.googleapis.com",
+    "monitoring.googleapis.com",
+    "secretmanager.googleapis.com",
+    "storage.googleapis.com",
+    "sts.googleapis.com", # GitHub's token is exchanged
+  ])
+  state_bucket = "${var.project_id}-terraform-state"
+}
+
+resource "google_project_service" "this" {
+  for_each = local.services
+
+  project = var.project_id
+  service = each.value
+  # Somebody else may use it by then.
+  disable_on_destroy = false
+}
+
+# Compute Engine's and App Engine's default accounts are editors of a project unless the organisation says otherwise.
+# Whoever deploys may act as each account of the project, so these have to be nobody.
+resource "google_project_default_service_accounts" "this" {
+  count = var.deprivilege_default_service_accounts ? 1 : 0
+
+  project = var.project_id
+  action  = "DEPRIVILEGE"
+
+  depends_on = [google_project_service.this]
+}
+
+module "state" {
+  source = "../../modules/artifact_store/gcp"
+
+  name            = "${var.name}-terraform"
+  environment     = "bootstrap"
+  labels          = var.labels
+  project_id      = var.project_id
+  region          = var.region
+  bucket_name     = local.state_bucket
+  state_like      = true
+  noncurrent_days = var.state_days
+  access_log_days = var.state_days
+
+  depends_on = [google_project_service.this]
+}
+
+module "github_oidc" {
+  source = "../../modules/github_oidc/gcp"
+
+  name               = var.name
+  labels             = var.labels
+  project_id         = var.project_id
+  repository         = var.repository
+  environments       = var.environments
+  state              = { bucket = module.state.bucket, prefix = var.name }
+  bucket_prefixes    = ["${var.project_id}-${var.name}-"]
+  store              = var.store
+  image_repository   = var.image_repository
+  default_branch     = var.default_branch
+  plan_pull_requests = var.plan_pull_requests
+  job_workflow_refs  = var.job_workflow_refs
+  create_provider    = var.create_provider
+  pool               = var.pool
+
+  depends_on = [google_project_service.this]
+}

@@ -1,0 +1,31 @@
+output "backend" {
+  description = "What backend.hcl of each environment says."
+  value       = { for environment in keys(var.environments) : environment => { bucket = module.state.bucket, prefix = "${var.name}/${environment}" } }
+}
+
+output "workflows" {
+  description = "For terraform.tfvars of each environment."
+  value       = module.github_oidc.members
+}
+
+output "roles" {
+  description = "E-mail addresses of the accounts of each environment."
+  value       = module.github_oidc.roles
+}
+
+output "provider" {
+  description = "Resource name of the provider that GitHub's tokens are exchanged at."
+  value       = module.github_oidc.provider
+}
+
+output "github_variables" {
+  description = "Variables of each GitHub environment, by its name; those for plans also of the one that plans are made in."
+  value = { for environment, roles in module.github_oidc.roles : environment => {
+    MLOPS_GCP_PROVIDER                 = module.github_oidc.provider
+    MLOPS_GCP_PLAN_SERVICE_ACCOUNT     = roles.plan
+    MLOPS_GCP_PUBLISH_SERVICE_ACCOUNT  = roles.publish
+    MLOPS_GCP_SERVICE_ACCOUNT          = roles.deploy
+    MLOPS_GCP_ROLLBACK_SERVICE_ACCOUNT = roles.rollback
+    MLOPS_GCP_PROJECT                  = var.project_id
+  } }
+}

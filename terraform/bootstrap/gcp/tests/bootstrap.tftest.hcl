@@ -1,0 +1,66 @@
+# With the example's terraform.tfvars.
+
+mock_provider "google" {
+  mock_resource "google_iam_workload_identity_pool" {
+    override_during = plan
+    defaults        = { name = "projects/111122223333/locations/global/workloadIdentityPools/city-taxi" }
+  }
+  mock_data "google_storage_project_service_account" {
+    defaults = { email_address = "service-111122223333@gs-project-accounts.iam.gserviceaccount.com" }
+  }
+}
+
+run "services_a_bucket_for_states_and_accounts_for_github" {
+  command = plan
+
+  assert {
+    condition     = output.backend == { dev = { bucket = "acme-ml-dev-terraform-state", prefix = "city-taxi/dev" } }
+    error_message = "States lie somewhere else: ${jsonencode(output.backend)}."
+  }
+  assert {
+    condition     = output.workflows.dev.deploy == "serviceAccount:city-taxi-dev-deploy@acme-ml-dev.iam.gserviceaccount.com"
+    error_message = "The example's terraform.tfvars of dev names other accounts: ${jsonencode(output.workflows)}."
+  }
+  assert {
+    condition     = output.github_variables.dev.MLOPS_GCP_PROVIDER == "projects/111122223333/locations/global/workloadIdentityPools/city-taxi/providers/github"
+    error_message = "GitHub exchanges its tokens somewhere else: ${jsonencode(output.github_variables)}."
+  }
+  assert {
+    condition     = alltrue([for service in ["iamcredentials", "sts", "composer", "secretmanager", "cloudkms", "aiplatform", "containerscanning"] : contains(keys(google_project_service.this), "${service}.googleapis.com")]) && alltrue([for each in google_project_service.this : !each.disable_on_destroy])
+    error_message = "A service is missing, or would be switched off for others."
+  }
+  assert {
+    condition     = google_project_default_service_accounts.this[0].action == "DEPRIVILEGE"
+    error_message = "Default accounts would stay editors."
+  }
+}
+
+run "an_organisation_that_has_done_so_changes_no_default_accounts" {
+  command = plan
+  variables {
+    deprivilege_default_service_accounts = false
+  }
+  assert {
+    condition     = length(google_project_default_service_accounts.this) == 0
+    error_message = "Default accounts are touched."
+  }
+}
+
+run "prod_beside_another_environment_is_refused" {
+  command = plan
+  variables {
+    environments = { dev = { publish_refs = [] }, prod = { publish_refs = [] } }
+  }
+  expect_failures = [var.environments]
+}
+
+run "names_and_projects_that_are_none_are_refused" {
+  command = plan
+  variables {
+    name       = "City"
+    project_id = "123"
+    region     = "eu"
+    state_days = 1
+  }
+  expect_failures = [var.name, var.project_id, var.region, var.state_days]
+}
