@@ -1,13 +1,16 @@
-"""examples/rollback.yml as it stands, run by act to its end: planned, approved, taken back, written down."""
+"""examples/rollback.yml as it stands, run by act to its end: planned, taken back, infrastructure and all."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.github.root_modules import add_root_modules
 from tests.services.act import Act, Run
 from tests.services.caller import Caller
+from tests.terraform.standin import Environment
 
 from mlops_config.cli import main
 from mlops_config.ledger.entries import LedgerEntry
@@ -28,6 +31,7 @@ class World:
     caller: Caller
     store: str
     environments: Path
+    standin: Environment
 
     def release(self, version: str) -> None:
         """Releases what the repository holds, as far as a ledger that says Airflow runs it."""
@@ -39,6 +43,17 @@ class World:
         assert record is not None
         write_activated(ledger_of(store, NAME), record, (), "file:///dags", datetime.now(UTC))
 
+    def provision(self) -> None:
+        """Lets Terraform make what the release in force needs."""
+        words = ["deploy", "--environment", "dev", "--only-terraform", "--yes", "--store", self.store]
+        assert main([*words, "--root", str(self.caller.folder)]) == 0
+
+    def retention(self) -> int:
+        """Days that the log group in the cloud keeps."""
+        (group,) = (path for path in self.standin.cloud.rglob("*.json") if "log_group" in str(path))
+        found: int = json.loads(group.read_text())["retention_in_days"]
+        return found
+
     def run(self, **inputs: str) -> Run:
         """Somebody starts the workflow by hand."""
         return self.act.run(
@@ -46,8 +61,15 @@ class World:
             WORKFLOW,
             "workflow_dispatch",
             self.caller.dispatch(environment="dev", **inputs),
-            env={"TEST_ENVIRONMENTS": str(self.environments)},
-            variables={"MLOPS_STORE": self.store},
+            env={
+                "TEST_ENVIRONMENTS": str(self.environments),
+                **{name: self.standin.variables[name] for name in ("TF_CLI_CONFIG_FILE", "STANDIN_CLOUD")},
+            },
+            variables={
+                "MLOPS_STORE": self.store,
+                "MLOPS_AWS_ROLE": "arn:aws:iam::777788889999:role/deploy",
+                "MLOPS_AWS_REGION": "eu-central-1",
+            },
         )
 
     def in_force(self) -> str:
@@ -62,22 +84,33 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(act: Act, action_environments: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(
+    act: Act,
+    action_environments: Path,
+    standin_mirror: Environment,
+    terraform: Path,  # noqa: ARG001 it is on PATH
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("world")
-    world = World(act, Caller(folder / "fares"), (folder / "store").as_uri(), action_environments)
+    standin = standin_mirror.with_cloud(folder / "cloud")
+    world = World(act, Caller(folder / "fares"), (folder / "store").as_uri(), action_environments, standin)
+    add_root_modules(world.caller.folder, folder / "state", ("dev",))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOCKER_HOST", f"unix://{folder}/none.sock")  # the image is a folder: nobody runs it
+        for name, value in standin.variables.items():
+            patch.setenv(name, value)
         world.release("0.1.0")
         inference = world.caller.config("dev", "inference")
         world.caller.edit(inference, "retention: P7D", "retention: P14D")
         world.release("0.2.0")
+        world.provision()
         yield world
 
 
 @pytest.fixture(scope="module")
 def back(world: World) -> Run:
     """The run that took dev back."""
-    assert world.in_force() == "0.2.0"
+    assert (world.in_force(), world.retention()) == ("0.2.0", 14)
     return world.run(because="INC-2071")
 
 
@@ -97,10 +130,16 @@ def test_the_plan_is_in_the_summary_before_anything_happens(back: Run) -> None:
     assert "dev runs release 0.1.0" in done
 
 
+def test_the_plan_of_the_infrastructure_is_in_the_summary_and_it_follows(back: Run, world: World) -> None:
+    assert "**0 to create, 1 to change, 0 to delete**" in back.summary
+    assert "1 changed in terraform/environments/dev/aws" in back.summary
+    assert world.retention() == 7
+
+
 def test_the_environment_runs_the_release_before_and_the_ledger_says_why(back: Run, world: World) -> None:
     assert back.outputs("Take dev back")["rolled-back"] == "true"
     assert world.in_force() == "0.1.0"
-    ended = world.entries()[-1]
-    assert (ended.event, ended.release) == ("rolled_back", "0.1.0")
+    (ended,) = (entry for entry in world.entries() if entry.event == "rolled_back")
+    assert ended.release == "0.1.0"
     assert "INC-2071 (" in ended.reasons[0].text
     assert "/acme/fares/actions/runs/" in ended.reasons[0].text

@@ -1,11 +1,20 @@
 """The rollback as a step: the plan in the job summary, what came of it as outputs."""
 
 import re
+from typing import TYPE_CHECKING
 
-from mlops_config.errors import JobRefusedError, UsageError
+from mlops_config.errors import JobRefusedError, MlopsConfigError, UsageError
 from mlops_config.github.handed_over import set_variables
 from mlops_config.github.step import Step
 from mlops_config.release.markdown import fenced
+
+if TYPE_CHECKING:
+    from mlops_config.infrastructure.going_back import Return
+    from mlops_config.runtime.rollback.opening import Opened
+    from mlops_config.runtime.rollback.running import RollbackOutcome
+
+_PLAN_BYTES = 500_000
+"""Half of what a step's summary holds: the rollback's own plan is in it too."""
 
 
 def roll_back(step: Step) -> int:
@@ -14,7 +23,8 @@ def roll_back(step: Step) -> int:
     Raises:
         UsageError: an input is not what it should be, or there is nothing to go back to.
         JobRefusedError: the rollback is refused, or failed.
-        IntegrityError, ServiceError: as ``mlops-config rollback``.
+        IntegrityError, ServiceError: as ``mlops-config rollback``; it went back, but its infrastructure did
+            not follow, also as FindingsError.
     """
     from mlops_config.runtime.opening import Request
     from mlops_config.runtime.rollback.job import dags_folder_of, run
@@ -56,7 +66,60 @@ def roll_back(step: Step) -> int:
                 "rolled-back": outcome.rolled_back,
             }
         )
+    back = _return_of(found, outcome)
+    if back is not None:
+        _follow(step, found, back, is_dry=is_dry)
     return outcome.exit_code
+
+
+def _return_of(found: "Opened", outcome: "RollbackOutcome") -> "Return | None":
+    """What the infrastructure has to follow to; ``None``: nothing went back, or there is no Terraform."""
+    from mlops_config.contract.validators import Validators
+    from mlops_config.infrastructure.going_back import Return
+    from mlops_config.infrastructure.root_module import root_module_of
+    from mlops_config.pipeline import OUTPUT_NAME
+
+    if outcome.plan is None or not (outcome.rolled_back or outcome.dry_run):
+        return None
+    module = root_module_of(found.settings, found.environment, found.root, None)
+    if module is None:
+        return None
+    return Return(
+        module,
+        found.store,
+        found.ledger.name,
+        outcome.plan.target.record.name,
+        Validators(found.contracts, found.root, light=False),
+        found.root / OUTPUT_NAME,
+    )
+
+
+def _follow(step: Step, found: "Opened", back: "Return", *, is_dry: bool) -> None:
+    """Says what would become of the infrastructure, or lets it follow.
+
+    Raises:
+        MlopsConfigError: it did not follow. What is only looked at may lack the credentials for it.
+    """
+    from mlops_config.infrastructure.going_back import go_back, look
+    from mlops_config.infrastructure.lease import Holder
+    from mlops_config.infrastructure.rendering import as_markdown
+
+    title = f"#### Infrastructure of `{found.environment}`\n\n"
+    try:
+        if is_dry:
+            made = look(back, found.console)
+            step.summarize(f"{title}{as_markdown(made.plan, made.causes, _PLAN_BYTES)}")
+            return
+        done = go_back(back, Holder.of(step.context), found.console).record
+    except MlopsConfigError as error:
+        step.summarize(
+            f"{title}❌ {'not known' if is_dry else 'it did not follow'}:\n\n{fenced(error.message)}"
+        )
+        if not is_dry:
+            raise
+        step.warn(f"what would become of the infrastructure is not known: {error.message}")
+        return
+    step.summarize(f"{title}{fenced(f'{done.summary} in {done.directory}', 'text')}")
 
 
 def _section(environment: str, text: str) -> str:
