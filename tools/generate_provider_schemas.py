@@ -54,16 +54,20 @@ PACKAGES: Mapping[str, Package] = {
         "8.7.0",
     ),
 }
-SENSITIVE = frozenset(
-    {
-        ("aws_secretsmanager_secret_version", "secret_binary"),
-        ("aws_secretsmanager_secret_version", "secret_string"),
-        ("google_client_config", "access_token"),
-        ("google_secret_manager_secret_version", "secret_data"),
-        ("google_service_account_key", "private_key"),
-    }
-)
-"""Types and attributes that the providers' documentation says are hidden in plans."""
+SENSITIVE: Mapping[str, tuple[str, ...]] = {
+    "aws_mwaa_environment": ("airflow_configuration_options",),
+    "aws_s3_bucket_object_lock_configuration": ("token",),
+    "aws_secretsmanager_secret_version": ("secret_binary", "secret_string"),
+    "google_client_config": ("access_token",),
+    "google_monitoring_notification_channel": (
+        "sensitive_labels.auth_token",
+        "sensitive_labels.password",
+        "sensitive_labels.service_key",
+    ),
+    "google_secret_manager_secret_version": ("secret_data",),
+    "google_service_account_key": ("private_key",),
+}
+"""Type -> what the providers hide in plans, for the package does not say."""
 
 _USED = re.compile(r'^\s*(resource|data)\s+"((aws|google)_\w+)"', re.MULTILINE)
 _CLASS = re.compile(r"^class (\w+) extends cdktn\.(\w+) \{\n(.*?)^\}\n", re.MULTILINE | re.DOTALL)
@@ -277,8 +281,12 @@ def schemas_of(family: str, package: Package, types: set[tuple[str, str]]) -> di
         if text is None or f'tfResourceType = "{kind}"' not in text:
             sys.exit(f"hashicorp/{family} {package.provider_version} has no {mode} {kind}")
         schema = Module(text).schema()
-        for sensitive in (name for owner, name in SENSITIVE if owner == kind):
-            schema["block"]["attributes"][sensitive]["sensitive"] = True
+        for path in SENSITIVE.get(kind, ()):
+            *blocks, name = path.split(".")
+            block = schema["block"]
+            for each in blocks:
+                block = block["block_types"][each]["block"]
+            block["attributes"][name]["sensitive"] = True
         document["resource_schemas" if mode == "resource" else "data_source_schemas"][kind] = schema
     return document
 
