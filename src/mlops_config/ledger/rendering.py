@@ -76,7 +76,7 @@ def _cells(entry: LedgerEntry, several: bool) -> tuple[str, ...]:
 
 
 def _why(entry: LedgerEntry) -> str:
-    first, *more = [reason.text for reason in entry.reasons] or [""]
+    first, *more = [_first_line(reason.text) for reason in entry.reasons] or [""]
     return f"{first} (and {len(more)} more)" if more else first
 
 
@@ -86,6 +86,11 @@ def _work(entry: LedgerEntry) -> str:
     by = f"by {entry.lease.by}" if entry.lease else ""
     done = entry.infrastructure.summary if entry.infrastructure else ""
     return " ".join(filter(None, (rows, by, done, f"→ {entry.uri}" if entry.uri else "")))
+
+
+def _first_line(text: str) -> str:
+    """What a reason says first; ``--format json`` has the rest."""
+    return text.partition("\n")[0]
 
 
 def _row(cells: Sequence[str], widths: Sequence[int], shown: Sequence[int], style: Style) -> str:
@@ -213,7 +218,7 @@ def _entry_facts(details: Mapping[str, Any]) -> Iterator[str]:
     if "champion" in details:
         yield f"against {details['champion']['name']}:{details['champion']['version']}"
     for reason in details.get("reasons", ()):
-        yield f"because {reason['text']}"
+        yield f"because {_first_line(reason['text'])}"
 
 
 def _minute(time: str) -> str:
