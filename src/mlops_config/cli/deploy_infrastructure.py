@@ -265,8 +265,10 @@ class Infrastructure:
 
 def provisioned_rows(done: "Provisioned") -> Rows:
     """What Terraform did, for people."""
+    told = [f"{name} = {value}" for name, value in done.outputs.items() if value not in (None, "", [], {})]
+    labels = ["outputs", *[""] * len(told)]
     rows: Rows = [("terraform", f"{done.record.summary} in {done.record.directory}")]
-    return [*rows, *((name, str(value)) for name, value in done.outputs.items())]
+    return [*rows, *zip(labels, told, strict=False)]
 
 
 def _ask(question: str) -> str:
