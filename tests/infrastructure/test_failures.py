@@ -322,6 +322,11 @@ def until(there: Callable[[], bool]) -> None:
         ("creating ECR Repository", "AccessDeniedException: User is not authorized to perform", "may not do"),
         ("Error creating Bucket", "googleapi: Error 403: forbidden", "may not do that"),
         ("Error creating Environment", "googleapi: Error 429: rateLimitExceeded", "asks for fewer requests"),
+        (
+            "Inconsistent dependency lock file",
+            "The given plan file was created with a different set of external dependency selections",
+            "other providers are here than the plan was made with",
+        ),
         ("reading IAM Role", "dial tcp: lookup iam.amazonaws.com: no such host", "cannot be reached"),
     ],
 )

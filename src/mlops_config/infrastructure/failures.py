@@ -232,6 +232,16 @@ def _stale(
     )
 
 
+def _other_providers(
+    attempt: Attempt, each: Diagnostic, _found: "re.Match[str]", _all: Sequence[Diagnostic]
+) -> MlopsConfigError:
+    return StalePlanError(
+        f"other providers are here than the plan was made with\n  {each.in_words()}",
+        hint=f"commit {attempt.directory / '.terraform.lock.hcl'}, so that every machine takes the same ones,"
+        " and plan anew",
+    )
+
+
 def _version(
     attempt: Attempt, each: Diagnostic, _found: "re.Match[str]", _all: Sequence[Diagnostic]
 ) -> MlopsConfigError:
@@ -256,6 +266,7 @@ def how_to_get() -> str:
 _KNOWN: tuple[tuple[str, Maker], ...] = (
     (r"Error acquiring the state lock|Error locking state", _locked),
     (r"Saved plan is stale|Saved plan does not match the given state", _stale),
+    (r"Inconsistent dependency lock file", _other_providers),
     (r"Unsupported (Terraform|OpenTofu) Core version", _version),
     (
         r"AWS account ID not allowed",
