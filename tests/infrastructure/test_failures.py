@@ -323,6 +323,12 @@ def until(there: Callable[[], bool]) -> None:
         ("Error creating Bucket", "googleapi: Error 403: forbidden", "may not do that"),
         ("Error creating Environment", "googleapi: Error 429: rateLimitExceeded", "asks for fewer requests"),
         (
+            "Failed to install provider",
+            "Error while installing hashicorp/aws v6.69.1: the local package for hashicorp/aws 6.69.1 doesn't"
+            " match any of the checksums previously recorded in the dependency lock file",
+            "a provider is not the one that the lock file names",
+        ),
+        (
             "Inconsistent dependency lock file",
             "The given plan file was created with a different set of external dependency selections",
             "other providers are here than the plan was made with",

@@ -242,6 +242,16 @@ def _other_providers(
     )
 
 
+def _other_checksum(
+    attempt: Attempt, each: Diagnostic, _found: "re.Match[str]", _all: Sequence[Diagnostic]
+) -> MlopsConfigError:
+    return IntegrityError(
+        f"a provider is not the one that the lock file names\n  {each.in_words()}",
+        hint=f"if it is for another platform: {attempt.command} providers lock -platform=linux_amd64;"
+        " otherwise find out who changed it",
+    )
+
+
 def _version(
     attempt: Attempt, each: Diagnostic, _found: "re.Match[str]", _all: Sequence[Diagnostic]
 ) -> MlopsConfigError:
@@ -267,6 +277,7 @@ _KNOWN: tuple[tuple[str, Maker], ...] = (
     (r"Error acquiring the state lock|Error locking state", _locked),
     (r"Saved plan is stale|Saved plan does not match the given state", _stale),
     (r"Inconsistent dependency lock file", _other_providers),
+    (r"match any of the checksums previously recorded", _other_checksum),
     (r"Unsupported (Terraform|OpenTofu) Core version", _version),
     (
         r"AWS account ID not allowed",

@@ -128,7 +128,7 @@ class Program:
         Raises:
             UsageError: there is no module, or the backend's file is missing.
         """
-        if not any(directory.glob("*.tf")):
+        if not any(directory.glob("*.tf")) and not any(directory.glob("*.tf.json")):
             raise UsageError(
                 f"{directory} is no root module: it has no .tf file",
                 hint="name one: terraform.directory in the settings, or --terraform",
