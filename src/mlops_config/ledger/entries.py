@@ -1,5 +1,6 @@
 """One entry of the ledger, and what an entry is about."""
 
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -38,6 +39,18 @@ class Event(StrEnum):
     RESET = "reset"
     INTEGRITY_FAILED = "integrity_failed"
 
+    @classmethod
+    def _missing_(cls, value: object) -> "Event | None":
+        """An event that a later version wrote: it keeps its name, and is none of those above."""
+        if not isinstance(value, str) or not _EVENT_NAME.fullmatch(value):
+            return None
+        event = str.__new__(cls, value)
+        event._name_, event._value_ = value.upper(), value
+        return event
+
+
+_EVENT_NAME = re.compile(r"[a-z][a-z_]{0,62}")
+
 
 def _in_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
@@ -48,8 +61,9 @@ UtcTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class _Frozen(BaseModel):
-    # A metric may be NaN, which JSON has no number for.
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+    # A metric may be NaN, which JSON has no number for. What a later version wrote besides is left alone:
+    # jobs of older images read the same ledger, and entries are chained by the digest of their bytes.
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="strings")
 
 
 class Reason(_Frozen):

@@ -15,7 +15,8 @@ Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # What a later version wrote besides is left alone: an older one goes on with what it knows.
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class FileRecord(_Frozen):
