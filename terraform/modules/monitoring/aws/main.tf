@@ -35,6 +35,7 @@ resource "aws_prometheus_workspace_configuration" "this" {
 resource "aws_cloudwatch_log_group" "this" {
   count = local.makes_workspace ? 1 : 0
 
+  #checkov:skip=CKV_AWS_338:how long is retention_days, which the environment says
   name              = "/aws/vendedlogs/prometheus/${var.name}"
   retention_in_days = var.retention_days
   kms_key_id        = local.key_arn
