@@ -6,7 +6,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -213,9 +213,18 @@ class Infrastructure:
     def _provision(
         self, subject: "Subject", review: "Review", ledger: "Ledger | None", held: Any
     ) -> "Provisioned":
-        from mlops_config.infrastructure.provisioning import apply, require_reviewed, write_files
+        from mlops_config.infrastructure.provisioning import (
+            apply,
+            require_reviewed,
+            was_applied,
+            write_files,
+        )
 
         found = self._planned(subject)
+        if self.arguments.plan_file and ledger is not None and was_applied(found, ledger):
+            self.console.say("this plan was applied before: is there anything left to do?")
+            review = replace(review, digest=found.plan.digest)
+            found = self._planned(subject, sealed=False)
         write_files(found, self.wish.output)
         self._show(found)
         if not require_reviewed(found, review, _ask):
@@ -233,13 +242,13 @@ class Infrastructure:
         # Whoever has the key and the file has looked at what is in it.
         return Review("yes" if self.arguments.yes or self.arguments.plan_file else "ask")
 
-    def _planned(self, subject: "Subject", *, refresh_only: bool = False) -> "Planned":
+    def _planned(self, subject: "Subject", *, refresh_only: bool = False, sealed: bool = True) -> "Planned":
         from mlops_config.infrastructure.provisioning import planned, unsealed
         from mlops_config.infrastructure.subjects import compared
 
         wish = self.wish
         since = compared(subject, wish.store, wish.name, wish.validators, self.console)
-        if self.arguments.plan_file:
+        if self.arguments.plan_file and sealed:
             return unsealed(self.module, subject, since, self.arguments.plan_file, self.console)
         return planned(self.module, subject, since, self.console, refresh_only=refresh_only)
 

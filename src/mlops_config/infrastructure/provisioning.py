@@ -26,7 +26,7 @@ from mlops_config.infrastructure.sealing import (
 )
 from mlops_config.infrastructure.subjects import Compared, Subject
 from mlops_config.infrastructure.variables import FILE_NAME
-from mlops_config.ledger.entries import Draft, Event, Reason
+from mlops_config.ledger.entries import Draft, Event, LedgerEntry, Reason
 from mlops_config.ledger.ledger import Ledger
 from mlops_config.release.record import InfrastructureRecord, ReleaseRecord
 
@@ -224,10 +224,15 @@ def write_sealed(found: Planned, output: Path, console: Console) -> Path:
 def require_reviewed(found: Planned, review: Review, ask: Ask) -> bool:
     """Whether the plan may be applied: it is the one that was reviewed, or whoever is asked says so.
 
+    A plan that changes nothing may always be: so a deployment that failed later goes on when it is asked for
+    again.
+
     Raises:
         IntegrityError: another plan was reviewed.
     """
     record = found.subject.record
+    if not found.plan.has_changes:
+        return True
     if review.digest is not None and found.plan.digest != review.digest:
         raise IntegrityError(
             f"this is not the plan of {record.environment} that was reviewed: {review.digest} was, and"
@@ -235,11 +240,19 @@ def require_reviewed(found: Planned, review: Review, ask: Ask) -> bool:
             hint="the files, the release or the infrastructure changed since: nothing was applied; look at"
             " the new plan and say its digest",
         )
-    if review.mode != "ask" or not found.plan.has_changes:
+    if review.mode != "ask":
         return True
     name = record.environment
     answer = ask(f"Apply this plan to {name}? Type {name} to go on, anything else to leave: ")
     return answer.strip() == name
+
+
+def was_applied(found: Planned, ledger: Ledger) -> bool:
+    """Whether the last apply in the ledger was of this very plan, for this release, and ended well."""
+    last = _last(ledger)
+    done = last.infrastructure if last and last.outcome == "succeeded" else None
+    about = (found.subject.record.name, found.plan.digest)
+    return last is not None and done is not None and (last.release, done.plan_digest) == about
 
 
 def apply(found: Planned, ledger: Ledger | None, held: "Held | None", console: Console) -> Provisioned:
@@ -326,9 +339,14 @@ def _note(
 
 def _is_noted(ledger: Ledger, draft: Draft) -> bool:
     """Whether the last of its kind is about this release, and ended well."""
-    last = next((each for each in reversed(ledger.entries()) if each.event is Event.PROVISIONED), None)
+    last = _last(ledger)
     about = (draft.release, draft.config_digest, "succeeded")
     return last is not None and (last.release, last.config_digest, last.outcome) == about
+
+
+def _last(ledger: Ledger) -> LedgerEntry | None:
+    done = (each for each in reversed(ledger.entries()) if each.event is Event.PROVISIONED)
+    return next(done, None)
 
 
 def subject_of(record: ReleaseRecord) -> dict[str, Any]:
