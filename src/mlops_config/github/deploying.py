@@ -230,19 +230,24 @@ def _outputs(said: Said, plan_folder: Path, mode: str) -> Outputs:
         "drifted": mode == "drift" and isinstance(said.failure, FindingsError),
         "drift-digest": sha256_of(rfc8785.dumps(plan.get("drift") or [])),
         "deployed": mode == "deploy" and said.failure is None,
+        "airflow": str((said.document.get("activation") or {}).get("airflow") or ""),
     }
     return outputs
 
 
 def _tell(step: Step, private: Path, left: Path, mode: str, environment: str) -> None:
-    """The plan into the summary and, with what may leave the job, into the folder that is uploaded."""
+    """The plan, and the notes of what runs now, into the summary; what may leave the job into its folder."""
+    from mlops_config.pipeline import NOTES_NAME, RECORD_NAME
+
     plan = private / "plan" / PLAN_NAME
     text = plan.read_text("utf-8").strip() if plan.is_file() else ""
     step.summarize(f"### {_TITLES[mode]} `{environment}`\n\n{text}")
     if mode == "deploy":
-        for name in ("release.json", "notes.md"):
+        for name in (RECORD_NAME, NOTES_NAME):
             if (private / name).is_file():
                 shutil.copy(private / name, left / name)
+        if (private / NOTES_NAME).is_file():
+            step.summarize((private / NOTES_NAME).read_text("utf-8"))
         return
     if text:
         write_atomically(left / PLAN_NAME, f"{text}\n".encode())
