@@ -16,6 +16,7 @@ airflow = {
 
 network = {
   cidr         = "10.66.0.0/20"
+  zones        = ["eu-central-1a", "eu-central-1b"] # two of the region
   nat_gateways = "each"
 }
 

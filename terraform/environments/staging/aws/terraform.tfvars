@@ -14,7 +14,8 @@ airflow = {
 }
 
 network = {
-  cidr = "10.65.0.0/20"
+  cidr  = "10.65.0.0/20"
+  zones = ["eu-central-1a", "eu-central-1b"] # two of the region
 }
 
 variables = {

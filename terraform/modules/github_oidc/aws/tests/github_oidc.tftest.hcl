@@ -127,7 +127,7 @@ run "environments_without_an_endpoint_and_with_things_of_their_own" {
     job_workflow_refs  = ["acme/mlops-config-action/.github/workflows/deploy.yml@refs/tags/v1*"]
     environments = {
       staging = {
-        name         = "city-taxi-trip-fare-staging"
+        name         = "city-taxi-in-a-large-town-trip-fare-stag"
         publish_refs = []
         state_key    = "city-taxi/staging/aws.tfstate"
         store        = "s3://acme-ml/configs"
@@ -137,6 +137,11 @@ run "environments_without_an_endpoint_and_with_things_of_their_own" {
     }
   }
 
+  # The longest name that is taken fits into AWS's limits.
+  assert {
+    condition     = alltrue([for policy in concat(values(aws_iam_policy.this), values(aws_iam_policy.boundary)) : length(policy.policy) <= 6144]) && alltrue([for role in aws_iam_role.this : length(role.name) <= 64])
+    error_message = "Too long: ${jsonencode({ for key, policy in aws_iam_policy.this : key => length(policy.policy) })}"
+  }
   assert {
     condition     = output.provider == "arn:aws:iam::444455556666:oidc-provider/token.actions.githubusercontent.com" && length(aws_iam_openid_connect_provider.github) == 0
     error_message = "A second identity provider is made."
