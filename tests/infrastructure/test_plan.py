@@ -169,6 +169,16 @@ def test_blocks_that_stayed_are_no_difference_wherever_they_stand() -> None:
     assert [(each.where, each.old, each.new) for each in differences(old, new)] == [("rule[1].days", 1, 9)]
 
 
+def test_drift_that_shows_nowhere_is_none() -> None:
+    marked = change(
+        ["update"], {"options": {"a": "b"}}, {"options": {"a": "b"}}, before_sensitive={"options": True}
+    )
+    gone = change(["delete"], {"id": "a"}, address="aws_s3_bucket.gone")
+    marked["change"]["after_sensitive"] = {"options": True}
+    plan = Plan.of(document(resource_drift=[marked, gone]))
+    assert [each.address for each in plan.drift] == ["aws_s3_bucket.gone"]
+
+
 def test_paths_are_written_as_terraform_writes_them() -> None:
     assert written(("tags", "mlops:release")) == 'tags["mlops:release"]'
     assert written(("rule", 0, "id")) == "rule[0].id"

@@ -28,6 +28,7 @@ CAUSES = {
         Cause("monitoring.drift.numeric.threshold", "config.alerts.a.expr", 0.25, 0.15),
         Cause(None, "release.name", "1.2.0", "1.3.0", through_local=True),
     ),
+    "aws_x.rules.etag": (Cause(resource="aws_x.policy"),),
     "aws_x.new": (Cause("monitoring.alerts[new]", "config.alerts.new", Mark.ABSENT, {"name": "new"}),),
 }
 
@@ -93,6 +94,7 @@ def test_the_text_reads_from_what_goes_to_what_comes_with_the_keys_behind_it() -
         '            because release.name "1.2.0" → "1.3.0", through a local value\n'
         "    ~   password: (sensitive) → (sensitive)\n"
         "        known after apply: etag\n"
+        "            because aws_x.policy changes\n"
         "\n"
         "+   aws_x.new\n"
         "        because monitoring.alerts[new] added\n"

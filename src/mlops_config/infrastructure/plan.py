@@ -144,7 +144,12 @@ class Plan:
             )
         changes = tuple(_changes(document.get("resource_changes") or ()))
         outputs = tuple(_outputs(document.get("output_changes") or {}))
-        drift = tuple(_changes(document.get("resource_drift") or ()))
+        # Terraform also lists what differs in a mark alone, such as a value that is sensitive by its schema.
+        drift = tuple(
+            each
+            for each in _changes(document.get("resource_drift") or ())
+            if each.action is not Action.UPDATE or each.differences
+        )
         secrets = _secrets(document, (*changes, *outputs, *drift))
         changes, drift = _concealed(changes, secrets), _concealed(drift, secrets)
         outputs = _concealed(outputs, secrets)

@@ -18,7 +18,7 @@ from mlops_config.infrastructure.showing import (
     told,
     value_lines,
 )
-from mlops_config.release.markdown import code, details, fenced, html_code, table
+from mlops_config.release.markdown import code, details, fenced, html_code, table, visible
 
 NARROWEST, WIDEST = 40, 140
 MANY = 6
@@ -123,7 +123,9 @@ def _change_lines(change: ResourceChange, causes: Causes, width: int, *, full: b
         for cause in causes.get(key_of(change, each), ()):
             yield Line(" ", f"because {cause_words(cause)}", 2)
     if made_up := following(change):
-        yield Line(" ", f"known after apply: {', '.join(made_up)}", 1)
+        yield Line(" ", f"known after apply: {', '.join(visible(each.where) for each in made_up)}", 1)
+        reasons = (cause_words(cause) for each in made_up for cause in causes.get(key_of(change, each), ()))
+        yield from (Line(" ", f"because {words}", 2) for words in dict.fromkeys(reasons))
 
 
 def _output_words(each: OutputChange) -> str:

@@ -95,11 +95,11 @@ def _is_echo(change: ResourceChange, each: Difference) -> bool:
     )
 
 
-def following(change: ResourceChange) -> list[str]:
+def following(change: ResourceChange) -> list[Difference]:
     """The attributes of what is there that the apply will tell anew."""
     if change.action is Action.CREATE:
         return []
-    return [visible(each.where) for each in change.differences if each.new is Mark.UNKNOWN]
+    return [each for each in change.differences if each.new is Mark.UNKNOWN]
 
 
 def value_lines(change: ResourceChange, each: Difference, width: int) -> Iterator[Line]:
