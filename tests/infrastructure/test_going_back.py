@@ -165,12 +165,12 @@ def cloud(checkout: Checkout, standin: Environment, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("STANDIN_ACCOUNT", "111122223333")
     checkout.describe(BUCKET)
     checkout.release(release("1.0.0"))
-    checkout.deploy("--yes", "--only-terraform")
     return checkout, standin.cloud
 
 
 def test_what_was_changed_behind_terraforms_back_is_a_drift(cloud: tuple[Checkout, Path]) -> None:
     checkout, objects = cloud
+    checkout.deploy("--yes", "--only-terraform")
     before = checkout.events
     changed = 0
     for path in objects.rglob("*.json"):
@@ -195,7 +195,6 @@ def test_credentials_of_another_account_change_nothing(
     checkout, objects = cloud
     before = sorted(objects.rglob("*"))
     monkeypatch.setenv("STANDIN_ACCOUNT", "444455556666")
-    checkout.release(release("1.1.0"))
     said = checkout.deploy("--yes", "--only-terraform", code=2)
     assert "another AWS account" in said.err
     assert sorted(objects.rglob("*")) == before
