@@ -171,10 +171,17 @@ run "what_the_role_may_do" {
   }
 
   assert {
-    condition = toset(one([
-      for each in jsondecode(aws_iam_role_policy.execution.policy).Statement : each.Resource if each.Sid == "ReadDagsAndRequirements"
-    ])) == toset(["arn:aws:s3:::city-taxi-trip-fare-prod-airflow-111122223333", "arn:aws:s3:::city-taxi-trip-fare-prod-airflow-111122223333/*"])
-    error_message = "The role may read other buckets."
+    condition = jsonencode({
+      for each in jsondecode(aws_iam_role_policy.execution.policy).Statement : each.Sid => each.Resource
+      if contains(["SayThatItLives", "ReadDagsAndRequirements", "WriteAndReadLogs", "PassTasksToWorkers", "UseTheKey"], each.Sid)
+      }) == jsonencode({
+      SayThatItLives          = "arn:aws:airflow:eu-central-1:111122223333:environment/city-taxi-trip-fare-prod"
+      ReadDagsAndRequirements = ["arn:aws:s3:::city-taxi-trip-fare-prod-airflow-111122223333", "arn:aws:s3:::city-taxi-trip-fare-prod-airflow-111122223333/*"]
+      WriteAndReadLogs        = "arn:aws:logs:eu-central-1:111122223333:log-group:airflow-city-taxi-trip-fare-prod-*"
+      PassTasksToWorkers      = "arn:aws:sqs:eu-central-1:*:airflow-celery-*"
+      UseTheKey               = aws_kms_key.this[0].arn
+    })
+    error_message = "The role may read other buckets, write other logs, or use other queues or keys."
   }
 
   assert {
@@ -253,12 +260,13 @@ run "the_bucket" {
 
   assert {
     condition = jsonencode({
-      for each in jsondecode(aws_s3_bucket_policy.this[0].policy).Statement : each.Sid => [each.Effect, each.Action, each.Condition]
+      for each in jsondecode(aws_s3_bucket_policy.this[0].policy).Statement :
+      each.Sid => [each.Effect, each.Action, trimprefix(flatten([each.Resource])[length(flatten([each.Resource])) - 1], "arn:aws:s3:::city-taxi-trip-fare-prod-airflow-111122223333"), each.Condition]
       }) == jsonencode({
-      OnlyEncryptedConnections         = ["Deny", "s3:*", { Bool = { "aws:SecureTransport" = "false" } }]
-      OnlyTls12AndLater                = ["Deny", "s3:*", { NumericLessThan = { "s3:TlsVersion" = "1.2" } }]
-      BundlesAreWriteOnce              = ["Deny", "s3:PutObject", { Null = { "s3:if-none-match" = "true" } }]
-      DeploymentsAreComparedAndSwapped = ["Deny", "s3:PutObject", { Null = { "s3:if-match" = "true", "s3:if-none-match" = "true" } }]
+      OnlyEncryptedConnections         = ["Deny", "s3:*", "/*", { Bool = { "aws:SecureTransport" = "false" } }]
+      OnlyTls12AndLater                = ["Deny", "s3:*", "/*", { NumericLessThan = { "s3:TlsVersion" = "1.2" } }]
+      BundlesAreWriteOnce              = ["Deny", "s3:PutObject", "/dags/mlops/*/bundles/*", { Null = { "s3:if-none-match" = "true" } }]
+      DeploymentsAreComparedAndSwapped = ["Deny", "s3:PutObject", "/dags/mlops/*/deployment.json", { Null = { "s3:if-match" = "true", "s3:if-none-match" = "true" } }]
     })
     error_message = "Plain HTTP is let in, or a deployed bundle can be replaced."
   }
