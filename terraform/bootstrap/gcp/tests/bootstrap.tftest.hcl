@@ -2,8 +2,7 @@
 
 mock_provider "google" {
   mock_resource "google_iam_workload_identity_pool" {
-    override_during = plan
-    defaults        = { name = "projects/111122223333/locations/global/workloadIdentityPools/city-taxi" }
+    defaults = { name = "projects/111122223333/locations/global/workloadIdentityPools/city-taxi" }
   }
   mock_data "google_storage_project_service_account" {
     defaults = { email_address = "service-111122223333@gs-project-accounts.iam.gserviceaccount.com" }
@@ -11,8 +10,6 @@ mock_provider "google" {
 }
 
 run "services_a_bucket_for_states_and_accounts_for_github" {
-  command = plan
-
   assert {
     condition     = output.backend == { dev = { bucket = "acme-ml-dev-terraform-state", prefix = "city-taxi/dev" } }
     error_message = "States lie somewhere else: ${jsonencode(output.backend)}."
