@@ -20,13 +20,11 @@ from mlops_config.infrastructure.variables import FILE_NAME, ReleaseVariables
 from mlops_config.kinds import Kind
 from mlops_config.ledger.entries import Event
 from mlops_config.ledger.history import ledger_of
-from mlops_config.orchestration.deploying import Wish, deploy, plan_deployment
-from mlops_config.orchestration.folder import open_folder
-from mlops_config.release.record import InfrastructureRecord
+from mlops_config.orchestration.api import AirflowApi
 from tests.infrastructure.deployments import FAILING, HANGING, NAME, RESOURCES, Checkout
 from tests.infrastructure.releases import image
-from tests.orchestration.releases import VALIDATORS, adding, release, replacing
-from tests.orchestration.scripted import ALL, RELEASE, Clock, run, task
+from tests.orchestration.releases import adding, release, replacing
+from tests.orchestration.scripted import ALL, RELEASE, run, task
 from tests.orchestration.test_deploying import Answering
 from tests.services.registry import running_registry
 
@@ -307,24 +305,36 @@ def test_what_is_no_digest_is_refused(
     assert "is no digest of a plan" in capsys.readouterr().err
 
 
-def test_the_record_of_what_runs_says_what_it_runs_on(checkout: Checkout) -> None:
-    RELEASE.publish(checkout.store)
-    done = InfrastructureRecord(
-        program="Terraform 1.11.4", directory="infra/dev", plan_digest=f"sha256:{'1' * 64}", created=3
-    )
-    wish = Wish(
-        checkout.store,
-        NAME,
-        VALIDATORS,
-        checkout.folder,
-        checkout.folder / ".mlops-config",
-        patience=Clock().patience(60),
-    )
-    api = Answering(dags=[ALL], runs=[run("success")], tasks=[[task("train", "success")]])
-    quiet = TerminalConsole(quiet=True)
-    deploy(plan_deployment(wish), open_folder(str(checkout.dags)), lambda: api, wish, quiet, done)
+def test_airflow_is_the_one_that_terraform_made_and_the_record_says_what_it_runs_on(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout.describe(f'{RESOURCES}\noutput "airflow_url" {{\n  value = "https://airflow.example"\n}}\n')
+    checkout.release(RELEASE)
+    asked = []
+
+    def at(address: str) -> Answering:
+        asked.append(address)
+        return Answering(dags=[ALL], runs=[run("success")], tasks=[[task("train", "success")]])
+
+    monkeypatch.setattr(AirflowApi, "at", at)
+    checkout.deploy("--yes")
+    assert asked == ["https://airflow.example"]
+    assert checkout.events == [STARTED, PROVISIONED, (Event.ACTIVATED, "succeeded"), ENDED]
     kept = json.loads((checkout.folder / ".mlops-config/dev/release.json").read_bytes())
-    assert kept["activation"]["infrastructure"]["created"] == 3
+    done = checkout.entries[1].infrastructure
+    assert done is not None
+    assert kept["activation"]["infrastructure"] == done.model_dump(mode="json")
+
+
+def test_a_dag_run_that_failed_ends_the_deployment_as_failed(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout.release(RELEASE)
+    failed = Answering(dags=[ALL], runs=[run("failed")], tasks=[[task("train", "failed")]])
+    monkeypatch.setattr(AirflowApi, "at", lambda _: failed)
+    said = checkout.deploy("--yes", "--airflow", "https://airflow.example", code=1)
+    assert "the table has no rows" in said.err
+    assert checkout.events[2:] == [(Event.ACTIVATED, "failed"), (Event.DEPLOYMENT_ENDED, "failed")]
 
 
 @pytest.mark.parametrize(("answer", "code"), [("dev\n", 0), ("yes\n", 1)])
