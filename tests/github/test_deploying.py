@@ -133,6 +133,7 @@ def test_a_pull_request_is_planned_as_its_files_are_and_without_a_key_no_plan_fi
     assert did.outputs["release"] != "1.0.0"
     assert "retention_in_days = 14" in did.summary
     assert did.files == ["outputs.json", "plan.md"]
+    assert list(did.left.parents[1].rglob("plan.sealed")) == []
 
 
 def test_nothing_is_applied_that_was_not_reviewed(project, job):

@@ -254,6 +254,7 @@ def _tell(step: Step, private: Path, left: Path, mode: str, environment: str) ->
     sealed = private / "plan" / SEALED_NAME
     if sealed.is_file() and step.input("plan-key"):
         shutil.copy(sealed, left / SEALED_NAME)
+    sealed.unlink(missing_ok=True)  # without a key it lies there in the clear, and nobody takes it up
 
 
 def _leave(left: Path, outputs: Outputs) -> None:
