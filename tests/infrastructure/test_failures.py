@@ -172,6 +172,20 @@ class TestOnS3:
             bench.root.init()
         assert "terraform/bootstrap" in (missing.value.hint or "")
 
+    def test_a_plan_made_in_one_place_is_applied_in_another(
+        self, tmp_path: Path, s3_client: "S3Client"
+    ) -> None:
+        s3_client.create_bucket(Bucket="handed-over")
+        text = f'{s3_backend("handed-over")}\nresource "terraform_data" "a" {{ input = 1 }}'
+        here, there = Workbench(tmp_path / "here", text), Workbench(tmp_path / "there", text)
+        here.root.init()
+        there.root.init()
+        data = here.root.plan().read_bytes()
+        applied = there.root.apply(there.root.saved(data))
+        assert applied.in_words() == "1 created, 0 changed, 0 deleted"
+        with pytest.raises(StalePlanError):
+            here.root.apply(here.root.saved(data))
+
     def test_of_two_at_once_the_second_is_refused_by_the_lock_file(
         self, tmp_path: Path, s3_client: "S3Client"
     ) -> None:
