@@ -1,7 +1,7 @@
 """What Terraform says while it works (``-json``), as lines for people and as a list of what was done."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -104,11 +104,6 @@ class Events:
         self._log.progress(f"{done} done; {doing} {step.address}{waited}")
         if kind == "apply_progress" and step.seconds and step.seconds % SAY_EVERY_SECONDS == 0:
             self._say(f"    still {doing} {step.address} ({step.seconds} s)")
-
-
-def begun_only(steps: Iterator[Step] | tuple[Step, ...]) -> tuple[Step, ...]:
-    """Those of which nobody knows how they ended."""
-    return tuple(each for each in steps if each.state == "begun")
 
 
 def _event(line: str) -> Mapping[str, Any] | None:
