@@ -99,7 +99,7 @@ def initialised(
     Staged and initialised once in a session. The folder is shared: plan and test in it, but change nothing.
     Copy the staged tree (``shutil.copytree(..., symlinks=True)``) to change it: ``.terraform`` comes along.
     """
-    tree = tmp_path_factory.mktemp("terraform")
+    tree = tmp_path_factory.mktemp("tree") / "terraform"
     done: dict[str, Path] = {}
 
     def of(folder: str) -> Path:

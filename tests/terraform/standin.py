@@ -24,6 +24,8 @@ VERSIONS: Mapping[str, str] = {"aws": "6.69.1", "google": "8.7.0"}
 """Of the providers whose schemas these are."""
 _REGISTRIES = ("registry.terraform.io", "registry.opentofu.org")
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
+_BESIDE = ("dags", "docker", "requirements")
+"""Folders of a checkout that the modules take files from."""
 _LOCAL_STATE = 'terraform {\n  backend "local" {}\n}\n'
 
 
@@ -99,12 +101,16 @@ def prepare(folder: Path, schemas: Path = SCHEMAS) -> Environment:
 def stage(source: Path, target: Path) -> Path:
     """Copies a folder of modules to work in, and gives each root in it that has a backend its state on disk.
 
-    What a run left (``.terraform``, state, plans) is not copied. Returns ``target``.
+    What a run left (``.terraform``, state, plans) is not copied. What the modules take from their checkout is
+    copied to beside ``target``, unless it is there. Returns ``target``.
     """
     left = shutil.ignore_patterns(
         ".terraform", ".terraform.lock.hcl", "*.tfstate*", "*.tfplan", "*.auto.tfvars.json"
     )
     shutil.copytree(source, target, ignore=left, dirs_exist_ok=True)
+    for name in _BESIDE:
+        if (source.parent / name).is_dir() and not (target.parent / name).exists():
+            shutil.copytree(source.parent / name, target.parent / name)
     for file in target.rglob("*.tf"):
         if 'backend "' in file.read_text("utf-8") and file.name != "backend_override.tf":
             (file.parent / "backend_override.tf").write_text(_LOCAL_STATE, encoding="utf-8")

@@ -119,6 +119,7 @@ _AWS_ID: Mapping[str, str] = {
 }
 """Types whose ``id`` is another attribute; the others' is their ARN or ``<prefix>-<17 hex>``."""
 _EC2_ID: Mapping[str, str] = {
+    "aws_default_security_group": "sg",
     "aws_eip": "eipalloc",
     "aws_flow_log": "fl",
     "aws_internet_gateway": "igw",
@@ -154,7 +155,12 @@ def special(kind: str, values: Mapping[str, Any], settings: Settings, seed: str)
         "short": seed[:6],
         "topic": re.sub("^arn:aws:", "", given.get("topic_arn", "")),
     }
-    result: dict[str, Any] = {"account_id": account, "registry_id": account, "owner_id": account}
+    result: dict[str, Any] = {
+        "account_id": account,
+        "registry_id": account,
+        "owner_id": account,
+        "owner": account,
+    }
     if kind in _EC2_ID:
         resource = f"{_EC2_ID[kind]}-{seed[:17]}"
         part = kind.removeprefix("aws_").replace("_", "-")
@@ -182,6 +188,14 @@ def special(kind: str, values: Mapping[str, Any], settings: Settings, seed: str)
         result["id"] = f"ws-{uuid}"
         host = f"aps-workspaces.{region}.amazonaws.com"
         result["prometheus_endpoint"] = f"https://{host}/workspaces/ws-{uuid}/"
+    elif kind == "aws_kms_alias":
+        key = str(given.get("target_key_id"))
+        result["target_key_arn"] = (
+            key if key.startswith("arn:") else f"arn:aws:kms:{region}:{account}:key/{key}"
+        )
+    elif kind == "aws_secretsmanager_secret_version":
+        secret = str(given.get("secret_id"))
+        result |= {"arn": secret, "secret_arn": secret, "version_id": uuid, "id": f"{secret}|{uuid}"}
     if kind == "aws_ecr_repository":
         result["repository_url"] = f"{account}.dkr.ecr.{region}.amazonaws.com/{name}"
     if kind == "aws_iam_role":

@@ -126,6 +126,13 @@ _GOOGLE_ID: Mapping[str, str] = {
 """The format that each resource's documentation gives for its ``id``."""
 
 
+_PARTS = (
+    *("project", "location", "region", "repository", "bucket", "service_account_id", "crypto_key_id"),
+    *("secret_id", "topic", "subscription", "network", "role", "member", "name", "service"),
+)
+"""What the ids of the types that are not listed are made of, as those of IAM are."""
+
+
 class _Words(dict[str, Any]):
     def __missing__(self, key: str) -> str:
         return ""
@@ -146,12 +153,8 @@ def special(kind: str, values: Mapping[str, Any], settings: Settings, seed: str)
     words.setdefault("location", settings.region)
     identity = _GOOGLE_ID[kind].format_map(words) if kind in _GOOGLE_ID else ""
     if not identity:
-        parts = [
-            given[name]
-            for name in ("bucket", "project", "secret_id", "role", "member", "name")
-            if name in given
-        ]
-        identity = "/".join(map(str, parts)) if parts else seed[:24]
+        titles = [condition["title"] for condition in given.get("condition", ())]
+        identity = "/".join([*(str(given[name]) for name in _PARTS if name in given), *titles]) or seed[:24]
     host = {"google_storage_bucket": "storage/v1/b"}.get(kind, "compute/v1")
     result: dict[str, Any] = {
         "id": identity,

@@ -24,6 +24,7 @@ from tests.terraform.provider.planning import (
 )
 from tests.terraform.provider.wire import UNKNOWN, decode, encode, schema, whole
 
+_JSON = ("assume_role_policy", "policy", "policy_data")
 _FAMILIES: Mapping[str, Any] = {"aws": aws, "google": google}
 
 
@@ -79,7 +80,7 @@ class Provider(rpc.ProviderServicer):  # type: ignore[misc]
             said = f'Can\'t configure a value for "{name}": its value will be decided automatically.'
             diagnostics += _error(CloudError("Value for unconfigurable attribute", said))
         for name, value in config.items():
-            if name.endswith("policy") and isinstance(value, str):
+            if name in _JSON and isinstance(value, str):
                 try:
                     json.loads(value)
                 except ValueError as error:
