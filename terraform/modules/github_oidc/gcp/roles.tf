@@ -71,7 +71,7 @@ locals {
     "secretmanager.versions.enable",
     "storage.buckets.create",
   ]
-  # No keys: without them nothing that they encrypted can be read again, so people do that.
+  # No keys and no buckets: what they hold cannot be made again, so people do that.
   removing = [
     "artifactregistry.repositories.delete",
     "composer.environments.delete",
