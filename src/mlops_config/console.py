@@ -59,9 +59,9 @@ class TerminalConsole:
         self._end(self._painted("✓", "32"), name, log.summary, started)
 
     def say(self, line: str) -> None:
-        """Prints the line unless quiet."""
+        """Prints the line unless quiet, in place of a progress that is shown."""
         if not self._quiet:
-            self._write(f"{line}\n")
+            self._write(f"{CLEAR_LINE if self._live else ''}{line}\n")
 
     def show_progress(self, name: str, line: str) -> None:
         """Rewrites the stage's line; without a terminal nothing is shown until the stage ends."""
