@@ -12,7 +12,7 @@ SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadscope --no-loadscope-reorder
 COVERAGE := --cov --cov-report=term:skip-covered --cov-report=xml:.cache/coverage.xml
 
-.PHONY: help setup setup-test setup-airflow run loop test check lint types unit e2e docs bench lock services services-stop clean
+.PHONY: help setup setup-test environments run loop test check lint types unit e2e docs bench lock services services-stop clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -23,8 +23,8 @@ setup: ## Make .venv with .venv/bin/mlops-config from the hash-locked requiremen
 setup-test: ## Add what the tests, linters and generators need
 	@tools/setup.sh test
 
-setup-airflow: setup-test ## Make an environment for each Airflow the DAGs are for: .cache/airflow/3.3 and 3.1
-	@$(BIN)/python tools/environments.py airflow-3.3 airflow-3.1
+environments: setup-test ## Make what cannot live in .venv: Airflow 3.3 and 3.1, stand-in for Terraform's providers, checkov
+	@$(BIN)/python tools/environments.py
 
 run: setup ## Release configs/prod into the local store .mlops-config/store (ENVIRONMENT=dev for another)
 	@$(BIN)/mlops-config release --environment '$(ENVIRONMENT)'
@@ -64,7 +64,7 @@ e2e: setup-test services ## Tests on real parts: engine, registry, object store,
 docs: setup-test ## Write every generated page, schema and table anew
 	@for tool in $$(grep -l -e '"--check"' tools/*.py); do $(BIN)/python "$$tool" || exit; done
 
-bench: setup-airflow ## Measure against the peers and write docs/benchmarks.md (ONLY=dags: that section alone)
+bench: environments ## Measure against the peers and write docs/benchmarks.md (ONLY=dags: that section alone)
 	@$(BIN)/python benchmarks/report.py $(ONLY)
 
 lock: setup-test ## Resolve the dependencies anew (UPGRADE=1: to their newest versions)

@@ -75,7 +75,7 @@ def inside(version: str, *arguments: str, **environment: str) -> "subprocess.Com
     """Runs Airflow's Python."""
     python = airflow_environment(version).python
     if not python.exists():
-        unavailable(f"no Airflow {version} (make setup-airflow)")
+        unavailable(f"no Airflow {version} (make environments)")
     return subprocess.run(
         [str(python), *arguments],
         env={**os.environ, **environment},

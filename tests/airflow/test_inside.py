@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_the_dags_hold_inside_airflow(version: str) -> None:
     python = ROOT / ".cache" / "airflow" / version / "bin" / "python"
     if not python.exists():
-        unavailable(f"there is no Airflow {version}: make setup-airflow")
+        unavailable(f"there is no Airflow {version}: make environments")
     done = subprocess.run(
         [python, "-m", "pytest", "-q", "tests/airflow/inside"],
         cwd=ROOT,

@@ -48,7 +48,7 @@ def command(folder: Path) -> list[str]:
 def needed() -> None:
     """Ends a test where the story cannot be told."""
     if not airflow("3.3").python.exists():
-        unavailable("no Airflow 3.3 (make setup-airflow)")
+        unavailable("no Airflow 3.3 (make environments)")
     if shutil.which("prometheus") is None:
         unavailable("no prometheus on PATH (Debian: apt-get install prometheus)")
 

@@ -56,8 +56,8 @@ class HeldAgainstItsDescription(HttpClient):
 
 def description_of(version: str, address: str) -> OpenAPI:
     (path,) = (
-        airflow_environment(version).python
-        .parents[1]
+        airflow_environment(version)
+        .python.parents[1]
         .glob("lib/python*/site-packages/airflow/api_fastapi/core_api/openapi/v2-rest-api-generated.yaml")
     )
     document = yaml.load(path.read_text(), Loader=yaml.CSafeLoader)

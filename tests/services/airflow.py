@@ -27,7 +27,7 @@ def running_airflow(
     without any, everybody is an admin and needs no login.
     """
     if not airflow_environment(version).python.exists():
-        unavailable(f"no Airflow {version} (make setup-airflow)")
+        unavailable(f"no Airflow {version} (make environments)")
     with Servers(folder / "logs") as servers:
         airflow = Airflow(servers, folder / "airflow", version=version, users=users)
         airflow.add_dags(dags)

@@ -9,8 +9,10 @@ import os
 import platform
 import shlex
 import shutil
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +20,10 @@ from tests.terraform import identity as identities
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".cache" / "provider" / "bin" / "python"
-"""Its own, for the plug-in protocol's stubs need an older protobuf than we do: ``make provider`` makes it."""
+"""Its own, for the plug-in protocol's stubs need an older protobuf than we do: ``make environments`` makes it."""
 SCHEMAS = ROOT / "tests" / "terraform" / "schemas"
+STARTING = ROOT / "tests" / "terraform" / "provider" / "starting.py"
+_SOCKET = "preloaded"
 VERSIONS: Mapping[str, str] = {"aws": "6.69.1", "google": "8.7.0"}
 """Of the providers whose schemas these are."""
 _REGISTRIES = ("registry.terraform.io", "registry.opentofu.org")
@@ -53,19 +57,15 @@ def prepare(folder: Path, schemas: Path = SCHEMAS) -> Environment:
     Raises ``FileNotFoundError`` when the Python that runs the providers is not there.
     """
     if not PYTHON.exists():
-        raise FileNotFoundError(f"no {PYTHON}: run `make provider` first")
+        raise FileNotFoundError(f"no {PYTHON}: run `make environments` first")
     folder = folder.resolve()
     identity = folder / "identity"
     identities.write(identity)
     system = f"{platform.system().lower()}_{_MACHINES.get(platform.machine(), platform.machine())}"
     for family, version in VERSIONS.items():
         command = [
-            str(PYTHON),
-            "-m",
-            "tests.terraform.provider",
-            family,
-            str(schemas / f"{family}.json"),
-            str(identity),
+            *(str(PYTHON), "-IS", str(STARTING), str(folder / _SOCKET), str(PYTHON)),
+            *(family, str(schemas / f"{family}.json"), str(identity)),
         ]
         for registry in _REGISTRIES:
             place = folder / "mirror" / registry / "hashicorp" / family / version / system
@@ -96,6 +96,22 @@ def prepare(folder: Path, schemas: Path = SCHEMAS) -> Environment:
             "GOOGLE_OAUTH_ACCESS_TOKEN": "standin",
         },
     )
+
+
+@contextmanager
+def preloaded(environment: Environment) -> Iterator[Environment]:
+    """Inside, the providers of a prepared folder start in a fraction of the time."""
+    path = environment.folder / _SOCKET
+    command = [str(PYTHON), "-m", "tests.terraform.provider.preloaded", str(path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            if process.stdout.readline() != "ready\n":
+                raise RuntimeError(f"{command} ended with exit code {process.wait()}")
+            yield environment
+        finally:
+            process.terminate()
+            path.unlink(missing_ok=True)
 
 
 def stage(source: Path, target: Path) -> Path:

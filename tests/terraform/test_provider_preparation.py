@@ -41,7 +41,7 @@ def test_it_prints_the_exports_and_stages_the_roots(tmp_path: Path) -> None:
 def test_without_its_python_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.terraform.standin.PYTHON", tmp_path / "none")
 
-    with pytest.raises(FileNotFoundError, match="run `make provider` first"):
+    with pytest.raises(FileNotFoundError, match="run `make environments` first"):
         prepare(tmp_path)
 
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Runs on each of Airflow's containers before Airflow starts, for at most five minutes. Only workers run jobs. Nothing
 # is exported, and a failure does not end the script: Airflow itself needs none of this, and a job on a worker without
 # its environment fails at once and says which program is missing.
