@@ -17,6 +17,7 @@ from mlops_config.release.record import (
     BundleLocation,
     DagRunRecord,
     ImageRecord,
+    InfrastructureRecord,
     PreviousRelease,
     ServingModel,
     SourceRecord,
@@ -245,6 +246,24 @@ def test_what_runs_after_a_deployment():
 def test_a_deployment_without_runs_says_so():
     text = section(notes(record(activation=ACTIVATION.model_copy(update={"dag_runs": ()}))), "Running")
     assert "No DAG run was needed." in text
+
+
+def test_infrastructure_that_was_provisioned_is_a_line():
+    done = InfrastructureRecord(
+        program="Terraform 1.11.4",
+        directory="terraform/environments/prod/aws",
+        plan_digest=digest("d"),
+        created=2,
+        changed=1,
+    )
+    text = section(
+        notes(record(activation=ACTIVATION.model_copy(update={"infrastructure": done}))), "Running"
+    )
+    told = "2 created, 1 changed by `Terraform 1.11.4` in `terraform/environments/prod/aws`"
+    assert f"| infrastructure | {told}, plan `{digest('d')}` |" in text.splitlines()
+    nothing = done.model_copy(update={"created": 0, "changed": 0})
+    idle = ACTIVATION.model_copy(update={"infrastructure": nothing})
+    assert "| infrastructure | nothing to change by " in notes(record(activation=idle))
 
 
 def test_a_deployment_changes_no_byte_of_what_stores_hold():

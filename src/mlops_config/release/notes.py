@@ -115,6 +115,9 @@ def _running(activation: ActivationRecord | None) -> Iterator[str]:
         facts.append(("model", code(model.uri)))
         trained = code(model.config_digest) if model.config_digest else "not known"
         facts.append(("model trained with", trained))
+    if done := activation.infrastructure:
+        by = f"{code(done.program)} in {code(done.directory)}"
+        facts.append(("infrastructure", f"{done.summary} by {by}, plan {code(done.plan_digest)}"))
     yield f"### Running\n\n{table(facts[0], facts[1:])}"
     if activation.dag_runs:
         rows = [
