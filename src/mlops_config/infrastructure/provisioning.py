@@ -1,6 +1,7 @@
 """The order in which infrastructure is changed: variables, plan, review, apply, ledger."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ PLAN_FOLDER = "plan"
 MARKDOWN_NAME, DOCUMENT_NAME, SEALED_NAME = "plan.md", "plan.json", "plan.sealed"
 PLAN_FILE = "tfplan"
 """Terraform's own file among what is sealed."""
+LOCK_FILE = ".terraform.lock.hcl"
+"""The providers that the plan was made with; Terraform applies it with the very same ones."""
 SUMMARY_LIMIT_BYTES = 900 * 1024
 """Below GitHub's limit for a step's summary, 1 MiB, with room for what else stands there."""
 
@@ -182,8 +185,24 @@ def unsealed(
     sealed = unseal(data, plan_key())
     record = subject.record
     sealed.require(environment=record.environment, release=record.name)
+    _bring_providers(module.directory / LOCK_FILE, sealed.files.get(LOCK_FILE))
     program, root = opened(module, subject, console)
     return _explained(module, subject, compared, program, root, root.saved(sealed.files[PLAN_FILE]))
+
+
+def _bring_providers(path: Path, locked: bytes | None) -> None:
+    """Has ``init`` take the providers that a plan was made with, though later ones came out since.
+
+    A lock file that chooses others is left: whoever changed it did so on purpose, and Terraform refuses the
+    plan.
+    """
+    if locked is not None and (not path.exists() or _chosen(path.read_bytes()) == _chosen(locked)):
+        write_atomically(path, locked)
+
+
+def _chosen(locked: bytes) -> list[tuple[bytes, bytes]]:
+    """Address and version of each provider in a lock file, which also has checksums of some platforms."""
+    return re.findall(rb'(?m)^provider "([^"]+)" \{\s+version\s*= "([^"]+)"', locked)
 
 
 def write_files(found: Planned, output: Path) -> tuple[Path, ...]:
@@ -212,7 +231,11 @@ def write_sealed(found: Planned, output: Path, console: Console) -> Path:
         terraform_version=found.program.version,
     )
     path = output / record.environment / PLAN_FOLDER / SEALED_NAME
-    write_private(path, seal({PLAN_FILE: found.saved.read_bytes()}, header, key))
+    files = {PLAN_FILE: found.saved.read_bytes()}
+    lock = found.module.directory / LOCK_FILE
+    if lock.exists():  # none is written where no provider is needed
+        files[LOCK_FILE] = lock.read_bytes()
+    write_private(path, seal(files, header, key))
     if key is None:
         console.say(
             f"warning: {path} is not encrypted, and a plan holds secrets in the clear: keep it on this"
