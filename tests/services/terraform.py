@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -66,12 +66,14 @@ def terraform() -> Path:
 
 
 @pytest.fixture(scope="session")
-def standin_mirror(tmp_path_factory: pytest.TempPathFactory) -> preparing.Environment:
+def standin_mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[preparing.Environment]:
     """The stand-in providers, shared by the session; take :func:`standin`, which has a cloud of its own."""
     try:
-        return preparing.prepare(tmp_path_factory.mktemp("standin"))
+        prepared = preparing.prepare(tmp_path_factory.mktemp("standin"))
     except FileNotFoundError as error:
         unavailable(str(error))
+    with preparing.preloaded(prepared):
+        yield prepared
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.terraform import identity as identities
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".cache" / "provider" / "bin" / "python"
-"""Its own, for the plug-in protocol's stubs need an older protobuf than we do: ``make environments`` makes it."""
+"""Its own, for the plug-in protocol's stubs need an older protobuf: ``make environments`` makes it."""
 SCHEMAS = ROOT / "tests" / "terraform" / "schemas"
 STARTING = ROOT / "tests" / "terraform" / "provider" / "starting.py"
 _SOCKET = "preloaded"

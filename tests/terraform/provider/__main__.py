@@ -40,13 +40,16 @@ class _Output(stdio_rpc.GRPCStdioServicer):  # type: ignore[misc]
         return iter(())
 
 
-def main(family: str, schema: str, identity: str) -> None:
-    """Serves until Terraform says that it is done; ``identity``: what ``tests.terraform.identity`` wrote."""
+def main(family: str, schema: str, identity: str, *, done: threading.Event | None = None) -> None:
+    """Serves until Terraform says that it is done; ``identity``: what ``tests.terraform.identity`` wrote.
+
+    ``done`` is how somebody else may say it.
+    """
     if os.environ.get("TF_PLUGIN_MAGIC_COOKIE") != _COOKIE:
         sys.exit(
             "This is a plug-in of Terraform: Terraform starts it. See tests/terraform/provider/README.md."
         )
-    done = threading.Event()
+    done = done or threading.Event()
     server = grpc.server(
         futures.ThreadPoolExecutor(16),
         options=[
