@@ -49,13 +49,14 @@ variable "repository" {
 variable "environments" {
   description = "GitHub environments of this account, as in modules/github_oidc/aws/variables.tf."
   type = map(object({
-    name         = string
-    publish_refs = list(string)
-    state_key    = string
-    endpoint     = optional(string)
-    store        = optional(string)
-    dags_folder  = optional(string)
-    airflow      = optional(string)
+    name           = string
+    publish_refs   = list(string)
+    state_key      = string
+    endpoint       = optional(string)
+    store          = optional(string)
+    dags_folder    = optional(string)
+    airflow        = optional(string)
+    secrets_prefix = optional(string)
   }))
 }
 

@@ -102,6 +102,8 @@ variable "airflow" {
     dag_source            = optional(string)
     package_version       = optional(string)
     log_days              = optional(number)
+    access_log_bucket     = optional(string)
+    secrets_prefix        = optional(string)
     trigger               = optional(bool)
   })
   default = {}

@@ -236,7 +236,7 @@ variable "secrets" {
 }
 
 variable "secrets_prefix" {
-  description = "Beginning of the names in Secrets Manager. Airflow looks for <prefix>/connections/… and <prefix>/variables/…. Two environments of one name in one account need two."
+  description = "Beginning of the names in Secrets Manager. Airflow looks for <prefix>/connections/… and <prefix>/variables/…. Two environments of one name in one account and region need two; the module environment gives each its own, airflow/<name>."
   type        = string
   default     = "airflow"
 

@@ -113,6 +113,8 @@ module "airflow" {
   dag_source            = var.airflow.dag_source
   package_version       = var.airflow.package_version
   log_days              = var.airflow.log_days
+  access_log_bucket     = var.airflow.access_log_bucket
+  secrets_prefix        = coalesce(var.airflow.secrets_prefix, "airflow/${local.name}") # one account may have several projects
   trigger               = var.airflow.trigger
 
   subnet_ids         = local.makes_vpc ? module.network[0].subnet_ids : var.network.subnet_ids

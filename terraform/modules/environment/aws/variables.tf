@@ -133,6 +133,8 @@ variable "airflow" {
     dag_source            = optional(string)
     package_version       = optional(string, "1.0.0")
     log_days              = optional(number, 90)
+    access_log_bucket     = optional(string)
+    secrets_prefix        = optional(string)
     trigger               = optional(bool, false)
   })
   default = {}

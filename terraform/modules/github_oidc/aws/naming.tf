@@ -1,6 +1,10 @@
 # How what an environment has is called: everything begins with its name, so a prefix is what a policy can say.
 
 locals {
+  secrets = { for environment, each in var.environments :
+    environment => "arn:${local.partition}:secretsmanager:${var.region}:${var.account_id}:secret:${coalesce(each.secrets_prefix, "airflow/${each.name}")}"
+  }
+
   at = { for environment, each in var.environments : environment => {
     airflow      = "arn:${local.partition}:airflow:${var.region}:${var.account_id}"
     airflow_name = coalesce(each.airflow, each.name)
@@ -16,8 +20,8 @@ locals {
     logs     = "arn:${local.partition}:logs:${var.region}:${var.account_id}:log-group"
     aps      = "arn:${local.partition}:aps:${var.region}:${var.account_id}"
     # As the airflow module names them: two that Terraform writes, and those that people fill.
-    connection = [for kind in ["connections", "variables"] : "arn:${local.partition}:secretsmanager:${var.region}:${var.account_id}:secret:airflow/${kind}/mlops_${replace(environment, "-", "_")}*"]
-    filled     = "arn:${local.partition}:secretsmanager:${var.region}:${var.account_id}:secret:airflow/secrets/${environment}/*"
+    connection = [for kind in ["connections", "variables"] : "${local.secrets[environment]}/${kind}/mlops_${replace(environment, "-", "_")}*"]
+    filled     = "${local.secrets[environment]}/secrets/${environment}/*"
     ec2        = "arn:${local.partition}:ec2:${var.region}:${var.account_id}"
     sagemaker  = "arn:${local.partition}:sagemaker:${var.region}:${var.account_id}"
 

@@ -46,17 +46,27 @@ locals {
       Sid    = "Keys"
       Effect = "Allow"
       Action = [
-        "kms:CreateAlias", "kms:CreateGrant", "kms:DeleteAlias", "kms:DisableKey", "kms:EnableKeyRotation",
-        "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias",
+        "kms:CreateAlias", "kms:DeleteAlias", "kms:DisableKey", "kms:EnableKeyRotation", "kms:PutKeyPolicy",
+        "kms:RetireGrant", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias",
         "kms:UpdateKeyDescription",
       ]
       Resource  = [at.keys]
       Condition = at.owned
     },
     {
+      # MWAA, Prometheus and ECR encrypt by grants on a key, which they make in the name of whoever makes them.
+      # https://docs.aws.amazon.com/mwaa/latest/userguide/custom-keys-certs.html
+      Sid       = "LetServicesUseKeys"
+      Effect    = "Allow"
+      Action    = ["kms:CreateGrant", "kms:ListGrants", "kms:RevokeGrant"]
+      Resource  = [at.keys]
+      Condition = merge(at.owned, { Bool = { "kms:GrantIsForAWSResource" = "true" } })
+    },
+    {
+      # https://docs.aws.amazon.com/mwaa/latest/userguide/access-policies.html
       Sid       = "UseKeysThroughServices"
       Effect    = "Allow"
-      Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Action    = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
       Resource  = [at.keys]
       Condition = { StringEquals = merge(at.owned.StringEquals, { "kms:ViaService" = values(local.services_with_keys) }) }
     },

@@ -46,16 +46,18 @@ variable "environments" {
     GitHub environments of this account. name: what everything of it begins with, as in its root module. publish_refs:
     refs that may plan and publish without the GitHub environment, such as refs/tags/release/v*. state_key: its state in
     the bucket. endpoint: the SageMaker endpoint that a rollback moves. store, dags_folder, airflow: your own ones, where
-    the root module is given them (s3://bucket/prefix, s3://bucket/dags, an MWAA environment's name).
+    the root module is given them (s3://bucket/prefix, s3://bucket/dags, an MWAA environment's name). secrets_prefix: as
+    airflow.secrets_prefix there, by default airflow/<name>.
   EOT
   type = map(object({
-    name         = string
-    publish_refs = list(string)
-    state_key    = string
-    endpoint     = optional(string)
-    store        = optional(string)
-    dags_folder  = optional(string)
-    airflow      = optional(string)
+    name           = string
+    publish_refs   = list(string)
+    state_key      = string
+    endpoint       = optional(string)
+    store          = optional(string)
+    dags_folder    = optional(string)
+    airflow        = optional(string)
+    secrets_prefix = optional(string)
   }))
   validation {
     condition     = length(var.environments) > 0 && alltrue([for environment in keys(var.environments) : can(regex("^[a-z][a-z0-9-]{0,31}$", environment))])
@@ -81,6 +83,10 @@ variable "environments" {
   validation {
     condition     = alltrue(flatten([for each in values(var.environments) : [for uri in [each.store, each.dags_folder] : uri == null || can(regex("^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9]", uri))]]))
     error_message = "store and dags_folder have a prefix in their bucket, such as s3://acme-airflow/dags."
+  }
+  validation {
+    condition     = alltrue([for each in values(var.environments) : each.secrets_prefix == null || can(regex("^[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9_-]+)*$", each.secrets_prefix))])
+    error_message = "secrets_prefix is words with single slashes between them, such as acme/airflow."
   }
 }
 

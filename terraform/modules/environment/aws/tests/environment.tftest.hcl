@@ -60,7 +60,7 @@ run "an_empty_account_gets_everything" {
   }
   # The endpoint's role is no secret to fill: jobs are told the one made here.
   assert {
-    condition     = output.secrets_to_fill == { chat-fares = "airflow/secrets/prod/chat-fares" }
+    condition     = output.secrets_to_fill == { chat-fares = "airflow/city-taxi-trip-fare-prod/secrets/prod/chat-fares" }
     error_message = "Other secrets are to be filled: ${jsonencode(output.secrets_to_fill)}."
   }
   assert {
@@ -103,6 +103,18 @@ run "an_organisation_with_its_own_uses_only_part" {
   assert {
     condition     = output.airflow_url == null && output.dags_folder == null && output.prometheus == null && output.secrets_to_fill == {}
     error_message = "An address is told of something that is not made here."
+  }
+}
+
+run "secrets_may_be_called_otherwise" {
+  command = plan
+  variables {
+    airflow = { secrets_prefix = "acme/airflow" }
+  }
+
+  assert {
+    condition     = output.secrets_to_fill == { chat-fares = "acme/airflow/secrets/prod/chat-fares" }
+    error_message = "secrets_prefix goes nowhere: ${jsonencode(output.secrets_to_fill)}."
   }
 }
 

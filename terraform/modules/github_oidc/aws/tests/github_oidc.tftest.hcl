@@ -78,6 +78,22 @@ run "each_role_is_for_its_own_jobs_of_this_repository" {
     error_message = "A whole service is allowed."
   }
 
+  # MWAA with a key of the account's own takes these: it encrypts by grants, in the name of whoever makes it.
+  assert {
+    condition = [for each in jsondecode(aws_iam_policy.this["prod apply-data"].policy).Statement : each.Condition if contains(each.Action, "kms:CreateGrant")] == [{
+      StringEquals = { "aws:ResourceTag/environment" = "prod" }
+      Bool         = { "kms:GrantIsForAWSResource" = "true" }
+    }]
+    error_message = "Airflow's key cannot be used by MWAA, or by somebody else as well: ${aws_iam_policy.this["prod apply-data"].policy}"
+  }
+  # Another project's environment of this name in this account has secrets of its own.
+  assert {
+    condition = [for each in jsondecode(aws_iam_policy.this["prod apply-data"].policy).Statement : each.Resource if each.Sid == "Secrets"][0] == [
+      for name in ["connections/mlops_prod*", "variables/mlops_prod*", "secrets/prod/*"] : "arn:aws:secretsmanager:eu-central-1:444455556666:secret:airflow/city-taxi-trip-fare-prod/${name}"
+    ]
+    error_message = "Other secrets can be changed than those that the root module makes: ${aws_iam_policy.this["prod apply-data"].policy}"
+  }
+
   # Who deploys makes bounded roles, and cannot change what lets them in.
   assert {
     condition     = [for each in jsondecode(aws_iam_policy.this["prod apply-roles"].policy).Statement : each if contains(each.Action, "iam:CreateRole")][0].Condition == { StringEquals = { "iam:PermissionsBoundary" = "arn:aws:iam::444455556666:policy/github-city-taxi-trip-fare-prod-boundary" } }
@@ -127,12 +143,13 @@ run "environments_without_an_endpoint_and_with_things_of_their_own" {
     job_workflow_refs  = ["acme/mlops-config-action/.github/workflows/deploy.yml@refs/tags/v1*"]
     environments = {
       staging = {
-        name         = "city-taxi-in-a-large-town-trip-fare-stag"
-        publish_refs = []
-        state_key    = "city-taxi/staging/aws.tfstate"
-        store        = "s3://acme-ml/configs"
-        dags_folder  = "s3://acme-airflow/dags"
-        airflow      = "acme-shared"
+        name           = "city-taxi-in-a-large-town-trip-fare-stag"
+        publish_refs   = []
+        state_key      = "city-taxi/staging/aws.tfstate"
+        store          = "s3://acme-ml/configs"
+        dags_folder    = "s3://acme-airflow/dags"
+        airflow        = "acme-shared"
+        secrets_prefix = "acme/airflow"
       }
     }
   }
@@ -155,6 +172,12 @@ run "environments_without_an_endpoint_and_with_things_of_their_own" {
     error_message = "Its own store, folder or Airflow is not used: ${aws_iam_policy.this["staging release"].policy}"
   }
   assert {
+    condition = [for each in jsondecode(aws_iam_policy.this["staging read"].policy).Statement : each.Resource if each.Sid == "ReadConnection"][0] == [
+      for kind in ["connections", "variables"] : "arn:aws:secretsmanager:eu-central-1:444455556666:secret:acme/airflow/${kind}/mlops_staging*"
+    ]
+    error_message = "Its secrets have another beginning: ${aws_iam_policy.this["staging read"].policy}"
+  }
+  assert {
     condition     = alltrue([for role in aws_iam_role.this : jsondecode(role.assume_role_policy).Statement[0].Condition.StringLike["token.actions.githubusercontent.com:job_workflow_ref"] == ["acme/mlops-config-action/.github/workflows/deploy.yml@refs/tags/v1*"] && !strcontains(role.assume_role_policy, "pull_request")])
     error_message = "Any workflow, or a pull request, is let in."
   }
@@ -174,7 +197,7 @@ run "wildcards_and_names_without_numbers_are_refused" {
     job_workflow_refs = ["*"]
     state             = { bucket = "*" }
     environments = {
-      Prod = { name = "prod", publish_refs = ["refs/*", "*"], state_key = "../other", store = "s3://acme-ml" }
+      Prod = { name = "prod", publish_refs = ["refs/*", "*"], state_key = "../other", store = "s3://acme-ml", secrets_prefix = "*" }
     }
     plan_environment_suffix = ""
   }
