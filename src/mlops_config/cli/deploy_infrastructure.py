@@ -181,6 +181,7 @@ class Infrastructure:
         """
         from mlops_config.infrastructure.lease import Holder, deployment
         from mlops_config.infrastructure.preflight import require_image
+        from mlops_config.infrastructure.program import Program
         from mlops_config.infrastructure.provisioning import subject_of
         from mlops_config.infrastructure.subjects import Subject, require_first
         from mlops_config.ledger.history import ledger_of
@@ -188,6 +189,7 @@ class Infrastructure:
 
         review = self._review()
         review.require_possible()
+        Program.find(self.module.program)  # a ledger need not tell of a deployment that never could begin
         if self.arguments.from_tree:
             require_first(self.wish.store, self.wish.name, self.console)
             return self._provisioned_only(self._provision(self.subject(), review, None, None))
@@ -214,20 +216,25 @@ class Infrastructure:
         self, subject: "Subject", review: "Review", ledger: "Ledger | None", held: Any
     ) -> "Provisioned":
         from mlops_config.infrastructure.provisioning import (
+            DOCUMENT_NAME,
+            PLAN_FOLDER,
             apply,
             require_reviewed,
             was_applied,
             write_files,
         )
+        from mlops_config.infrastructure.reviewed import reviewed_document
 
         found = self._planned(subject)
         if self.arguments.plan_file and ledger is not None and was_applied(found, ledger):
             self.console.say("this plan was applied before: is there anything left to do?")
             review = replace(review, digest=found.plan.digest)
             found = self._planned(subject, sealed=False)
+        path = self.wish.output / self.environment / PLAN_FOLDER / DOCUMENT_NAME
+        reviewed = reviewed_document(path, review.digest)
         write_files(found, self.wish.output)
         self._show(found)
-        if not require_reviewed(found, review, _ask):
+        if not require_reviewed(found, review, _ask, reviewed):
             raise FindingsError(
                 f"the plan for {self.environment} was not applied: it was not wanted",
                 hint="nothing was changed",

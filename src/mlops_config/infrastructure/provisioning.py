@@ -16,6 +16,7 @@ from mlops_config.infrastructure.causes import explain
 from mlops_config.infrastructure.failures import ApplyFailedError
 from mlops_config.infrastructure.program import Program
 from mlops_config.infrastructure.rendering import as_document, as_markdown, as_text
+from mlops_config.infrastructure.reviewed import Document, since_review
 from mlops_config.infrastructure.root_module import RootModule
 from mlops_config.infrastructure.sealing import (
     KEY_VARIABLE,
@@ -244,11 +245,11 @@ def write_sealed(found: Planned, output: Path, console: Console) -> Path:
     return path
 
 
-def require_reviewed(found: Planned, review: Review, ask: Ask) -> bool:
+def require_reviewed(found: Planned, review: Review, ask: Ask, reviewed: Document | None = None) -> bool:
     """Whether the plan may be applied: it is the one that was reviewed, or whoever is asked says so.
 
     A plan that changes nothing may always be: so a deployment that failed later goes on when it is asked for
-    again.
+    again. ``reviewed`` is the plan that was reviewed, where it is known, to say what differs.
 
     Raises:
         IntegrityError: another plan was reviewed.
@@ -257,9 +258,14 @@ def require_reviewed(found: Planned, review: Review, ask: Ask) -> bool:
     if not found.plan.has_changes:
         return True
     if review.digest is not None and found.plan.digest != review.digest:
-        raise IntegrityError(
+        differs = since_review(reviewed, found.document()) if reviewed else []
+        told = [
             f"this is not the plan of {record.environment} that was reviewed: {review.digest} was, and"
             f" {found.plan.digest} is what would be done now",
+            *differs,
+        ]
+        raise IntegrityError(
+            "\n".join(told),
             hint="the files, the release or the infrastructure changed since: nothing was applied; look at"
             " the new plan and say its digest",
         )

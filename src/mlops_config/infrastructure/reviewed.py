@@ -1,0 +1,78 @@
+"""How the plan that would be applied differs from the one that somebody reviewed, where that lies here."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mlops_config.release.markdown import visible
+
+_SHOWN = 10
+_PATHS = 3
+
+Document = Mapping[str, Any]
+"""A plan as :func:`~.rendering.as_document` has it."""
+
+
+def reviewed_document(path: Path, digest: str | None) -> Document | None:
+    """The plan of that digest in a ``plan.json``; ``None``: it is of another one, or there is none."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and digest and found.get("digest") == digest else None
+
+
+def since_review(reviewed: Document, now: Document) -> list[str]:
+    """A line for each resource that is no longer planned as it was, and for what else differs."""
+    lines = [*_resources(reviewed, now), *_others(reviewed, now)]
+    if not lines:
+        return ["  what it is planned for: the variables differ"]
+    more = len(lines) - _SHOWN
+    return [*lines[:_SHOWN], f"  … and {more} more"] if more > 0 else lines
+
+
+def _resources(reviewed: Document, now: Document) -> Iterator[str]:
+    was, is_ = _by_address(reviewed), _by_address(now)
+    for address in sorted({*was, *is_}):
+        if address not in was:
+            yield f"  {visible(address)}: {is_[address][0]}, which was not in the reviewed plan"
+        elif address not in is_:
+            yield f"  {visible(address)}: {was[address][0]} no longer"
+        elif was[address] != is_[address]:
+            yield f"  {visible(address)}: {_differently(was[address], is_[address])}"
+
+
+def _by_address(plan: Document) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Action and values of each resource."""
+    return {
+        each["address"]: (
+            each["action"],
+            {value["path"]: {**value, "causes": None} for value in each.get("values", ())},
+        )
+        for each in plan.get("changes", ())
+    }
+
+
+def _differently(was: tuple[str, dict[str, Any]], is_: tuple[str, dict[str, Any]]) -> str:
+    if was[0] != is_[0]:
+        return f"{is_[0]} instead of {was[0]}"
+    paths = sorted(path for path in {*was[1], *is_[1]} if was[1].get(path) != is_[1].get(path))
+    more = f" and {len(paths) - _PATHS} more" if len(paths) > _PATHS else ""
+    return f"{is_[0]}, with another {', '.join(map(visible, paths[:_PATHS]))}{more}"
+
+
+def _others(reviewed: Document, now: Document) -> Iterator[str]:
+    for name, words in (("terraform_version", "Terraform's version"), ("providers", "providers")):
+        if reviewed.get(name) != now.get(name):
+            yield f"  {words}: {_told(reviewed.get(name))} then, {_told(now.get(name))} now"
+    outputs = [{each["name"]: each for each in plan.get("outputs", ())} for plan in (reviewed, now)]
+    for name in sorted({*outputs[0], *outputs[1]}):
+        if outputs[0].get(name) != outputs[1].get(name):
+            yield f"  output {visible(name)}"
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name.rpartition('/')[2]} {version}" for name, version in value.items()) or "none"
+    return visible(str(value))
