@@ -1,5 +1,6 @@
 """Terraform or OpenTofu: found, of a version that fits, and run on a root module."""
 
+import errno
 import json
 import re
 import shutil
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops_config.console import Console
-from mlops_config.errors import MlopsConfigError, ServiceError, UsageError
+from mlops_config.errors import MlopsConfigError, ServiceError, UsageError, of_os_error
 from mlops_config.infrastructure.failures import (
     MINIMUM_VERSION,
     Attempt,
@@ -27,6 +28,8 @@ from mlops_config.infrastructure.running import Ended, answer, follow
 NAMES = ("terraform", "tofu")
 LOCK_TIMEOUT = "60s"
 _ANSWER_SECONDS = 30.0
+_FULL_BYTES = 1 << 20
+"""Less is free on a disk that a plan did not fit on."""
 _VERSION = re.compile(r"^(Terraform|OpenTofu) v((\d+)\.(\d+)\.\d+\S*)", re.MULTILINE)
 
 
@@ -180,7 +183,7 @@ class Root:
             with self.console.stage("plan") as log:
                 events = Events(log, self.console.say)
                 self._followed("plan", ["-input=false", *self._lock(), *options, f"-out={path}"], events)
-                saved = self._read(path)
+                saved = self._written(path)
                 log.done(saved.plan.summary())
         except BaseException:
             shutil.rmtree(path.parent, ignore_errors=True)
@@ -234,6 +237,15 @@ class Root:
         """The root's outputs by name, without the sensitive ones: those are never read further than here."""
         found = json.loads(self._answered("output", "-json"))
         return {name: each["value"] for name, each in found.items() if not each.get("sensitive")}
+
+    def _written(self, path: Path) -> SavedPlan:
+        """The plan that was just made; on a full disk Terraform leaves half of it without a word."""
+        try:
+            return self._read(path)
+        except UsageError as error:
+            if shutil.disk_usage(path.parent).free < _FULL_BYTES:
+                raise of_os_error(OSError(errno.ENOSPC, "", str(path))) from error
+            raise
 
     def _read(self, path: Path) -> SavedPlan:
         path.chmod(0o600)
