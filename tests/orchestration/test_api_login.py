@@ -1,6 +1,7 @@
 """Which login an address and an environment lead to, and what is said where there is no getting in."""
 
 import json
+import os
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -165,6 +166,15 @@ def test_aws_saying_no_names_the_permission() -> None:
         with pytest.raises(ServiceError, match="not yours") as caught:
             MwaaLogin("fares", client).address()
     assert "airflow:CreateWebLoginToken" in str(caught.value.hint)
+
+
+def test_mwaa_without_a_region_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    with pytest.raises(UsageError, match="in which region") as caught:
+        MwaaLogin("fares").address()
+    assert caught.value.hint == "set AWS_REGION"
 
 
 def test_an_airflow_that_stays_away_is_exit_3_and_running_again_goes_on() -> None:

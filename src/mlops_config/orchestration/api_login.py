@@ -192,6 +192,10 @@ class MwaaLogin:
         try:
             client = self._client or boto3.client("mwaa")
             answer: Mapping[str, str] = client.create_web_login_token(Name=self.name)
+        except botocore.exceptions.NoRegionError as error:
+            raise UsageError(
+                f"nothing says in which region the MWAA environment {self.name} is", hint="set AWS_REGION"
+            ) from error
         except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
             raise ServiceError(
                 f"logging in to the MWAA environment {self.name} failed: {error}", hint=self.hint
