@@ -12,7 +12,7 @@ SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadscope --no-loadscope-reorder
 COVERAGE := --cov --cov-report=term:skip-covered --cov-report=xml:.cache/coverage.xml
 
-.PHONY: help setup setup-test environments run loop test check lint types unit e2e docs bench lock services services-stop clean
+.PHONY: help setup setup-test environments run loop rehearse terraform test check lint types unit e2e docs bench lock services services-stop clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,16 @@ loop: ## See the loop close on this machine: drift, retraining, redeployment, ro
 	@$(BIN)/python tools/environments.py airflow-3.3
 	@$(BIN)/python tools/services.py need prometheus promtool
 	@$(BIN)/python -m tools.loop $(ARGS)
+
+rehearse: setup-test ## Plan and apply every environment on AWS and Google Cloud against stand-ins: no account (ARGS="--cloud aws")
+	@$(BIN)/python tools/environments.py provider
+	@$(BIN)/python tools/terraform.py
+	@$(BIN)/python -m tools.rehearsal $(ARGS)
+
+terraform: setup-test ## Check every module and root module: format, schema, tests, security (ARGS=modules/airflow/aws)
+	@$(BIN)/python tools/environments.py provider checkov
+	@$(BIN)/python tools/terraform.py
+	@$(BIN)/python -m tools.check_terraform $(ARGS)
 
 # A service that does not come up stops nothing here: the tests that need it fail or are skipped, and say why.
 # Nor does a linter: everything runs, then any failure fails the whole.
