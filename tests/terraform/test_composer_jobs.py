@@ -16,7 +16,7 @@ from typing import ClassVar
 import pytest
 
 FILES = Path(__file__).parents[2] / "terraform/modules/airflow/gcp/files"
-SECRET = "projects/acme-ml-prod/secrets/mlops-prod-chat-fares"
+SECRET = "projects/acme-ml-prod/secrets/mlops-city-taxi-prod-chat-fares"
 FILLED = base64.b64encode(b"swordfish").decode()
 
 
@@ -94,10 +94,10 @@ def test_a_value_that_is_there_is_not_looked_up() -> None:
 
 
 def test_a_secret_without_a_value_is_left_out_and_named(google: str) -> None:
-    wanted = _looked_up(google, MLOPS_SECRET_PAGER="projects/acme-ml-prod/secrets/mlops-prod-pager")
+    wanted = _looked_up(google, MLOPS_SECRET_PAGER="projects/acme-ml-prod/secrets/mlops-city-taxi-prod-pager")
     ended = _run("import os; print('MLOPS_SECRET_PAGER' in os.environ)", wanted)
     assert (ended.returncode, ended.stdout) == (0, "False\n")
-    secret = "projects/acme-ml-prod/secrets/mlops-prod-pager"
+    secret = "projects/acme-ml-prod/secrets/mlops-city-taxi-prod-pager"
     assert ended.stderr == f"the secret {secret} has no value yet: MLOPS_SECRET_PAGER is not set\n"
 
 

@@ -225,7 +225,9 @@ def test_rights_to_administer_are_given_with_a_condition(bootstrap: Applied) -> 
     administrators = {
         address: values
         for address, values in bootstrap.of("google_project_iam_member").items()
-        if values["role"].endswith(("Admin", "Accessor", "objectUser", "objectViewer", "Buckets", "Keys"))
+        if values["role"].endswith(
+            ("Admin", "Accessor", "objectUser", "objectViewer", "Buckets", "Keys", "Versions")
+        )
     }
     assert len(administrators) >= 10
     assert [address for address, values in administrators.items() if not values["condition"]] == []
@@ -280,12 +282,32 @@ def test_what_is_made_is_called_what_deploying_may_change(dev: Applied, bootstra
     assert all(
         name.startswith(tuple(prefixes("dags"))) and name.endswith("-airflow") for name in with_objects
     )
-    secrets = {
+
+
+def test_workflows_see_the_two_secrets_that_terraform_writes_and_no_others(
+    dev: Applied, bootstrap: Applied
+) -> None:
+    written = {
         values["secret"].rpartition("/")[2]
         for values in dev.of("google_secret_manager_secret_version").values()
     }
-    shown = bootstrap.resources['module.github_oidc.google_project_iam_member.connections["dev plan"]']
-    assert set(re.findall(r'== "([^"]+)"', shown["values"]["condition"][0]["expression"])) == secrets
+    assert len(written) == 2
+    of_people = {
+        "mlops-city-taxi-trip-fare-dev-chat",
+        "mlops-city-taxi-trip-fare-dev-of-connections-mlops_dev",
+    }
+    of_others = {"airflow-connections-mlops_dev", "airflow-city-taxi-trip-fare-prod-connections-mlops_prod"}
+    for grant in ('connections["dev plan"]', 'connections["dev deploy"]', 'versions["dev rollback"]'):
+        resource = bootstrap.resources[f"module.github_oidc.google_project_iam_member.{grant}"]
+        expression = resource["values"]["condition"][0]["expression"]
+        begins = tuple(re.findall(r'\.startsWith\("([^"]+)"\)', expression))
+        ends = tuple(re.findall(r'\.endsWith\("([^"]+)"\)', expression))
+        seen = {
+            name
+            for name in written | of_people | of_others
+            if name.startswith(begins) and name.endswith(ends)
+        }
+        assert seen == written
 
 
 def test_bootstrap_says_what_the_root_has(bootstrap: Applied) -> None:

@@ -52,7 +52,7 @@ variable "repository" {
 
 variable "environments" {
   description = "GitHub environments of this project, as in modules/github_oidc/gcp/variables.tf."
-  type        = map(object({ publish_refs = list(string) }))
+  type        = map(object({ publish_refs = list(string), secrets_prefix = optional(string) }))
 
   validation {
     condition     = length(setintersection(["dev", "staging"], keys(var.environments))) == 0 || !contains(keys(var.environments), "prod")

@@ -59,7 +59,7 @@ variable "workflows" {
 }
 
 variable "artifact_store" {
-  description = "Where releases lie. uri: a store of yours, and none is made; who may write there is yours to say, packages lie in it as well. name: of the bucket made, by default <project>-<name>. The rest as in the module."
+  description = "Where releases lie. uri: a store of yours, and none is made; who may write there is yours to say, packages lie in it as well. name: of the bucket made, by default <project>-<name>; for another one put whoever applies among administrators. The rest as in the module."
   type = object({
     uri             = optional(string)
     name            = optional(string)
@@ -124,6 +124,7 @@ variable "airflow" {
     requirements       = optional(string)
     dag_source         = optional(string)
     source_bucket      = optional(string)
+    secrets_prefix     = optional(string)
     package_version    = optional(string)
     trigger            = optional(bool)
   })

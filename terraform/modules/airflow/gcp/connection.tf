@@ -9,7 +9,8 @@ locals {
 
   variable_of = { for name in var.secrets : name => "MLOPS_SECRET_${upper(replace(name, "/[^A-Za-z0-9]/", "_"))}" }
   kept        = toset([for name in var.secrets : name if !contains(keys(var.variables), local.variable_of[name])])
-  secret_of   = { for name in local.kept : name => "mlops-${var.environment}-${replace(name, "/[^A-Za-z0-9_-]/", "_")}" }
+  # Never with secrets_prefix: who compares Connections may read what begins with that.
+  secret_of = { for name in local.kept : name => "mlops-${var.name}-${replace(name, "/[^A-Za-z0-9_-]/", "_")}" }
 
   extra = {
     environment = var.environment
@@ -38,7 +39,7 @@ locals {
 # environment would.
 resource "google_secret_manager_secret" "connection" {
   project   = var.project_id
-  secret_id = "airflow-connections-${local.connection}"
+  secret_id = "${var.secrets_prefix}-connections-${local.connection}"
   labels    = local.labels
 
   replication {
@@ -63,7 +64,7 @@ resource "google_secret_manager_secret_version" "connection" {
 # The value of a secret is hidden in a plan, though nothing in this one is secret; annotations are seen.
 resource "google_secret_manager_secret" "release" {
   project   = var.project_id
-  secret_id = "airflow-variables-${local.connection}_release"
+  secret_id = "${var.secrets_prefix}-variables-${local.connection}_release"
   labels    = local.labels
 
   annotations = {

@@ -73,8 +73,8 @@ resource "google_composer_environment" "this" {
         "secrets-backend" = "airflow.providers.google.cloud.secrets.secret_manager.CloudSecretManagerBackend"
         "secrets-backend_kwargs" = jsonencode({
           project_id         = var.project_id
-          connections_prefix = "airflow-connections"
-          variables_prefix   = "airflow-variables"
+          connections_prefix = "${var.secrets_prefix}-connections"
+          variables_prefix   = "${var.secrets_prefix}-variables"
           sep                = "-"
         })
         # `mlops-config deploy` switches a release's DAGs on when it has seen them.

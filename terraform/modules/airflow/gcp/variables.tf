@@ -13,8 +13,8 @@ variable "environment" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9_-]{0,31}$", var.environment))
-    error_message = "environment is the name of a folder of configurations, such as dev, staging or prod."
+    condition     = can(regex("^[a-z][a-z0-9-]{0,30}$", var.environment))
+    error_message = "environment is at most 31 of a-z, 0-9 and -, and begins with a letter, such as dev, staging or prod."
   }
 }
 
@@ -175,6 +175,17 @@ variable "secrets" {
   validation {
     condition     = length(distinct([for name in var.secrets : upper(replace(name, "/[^A-Za-z0-9]/", "_"))])) == length(distinct(var.secrets))
     error_message = "Two secrets differ in nothing but dashes, dots or capitals: jobs get both as one variable."
+  }
+}
+
+variable "secrets_prefix" {
+  description = "Beginning of the names in Secret Manager. Airflow looks for <prefix>-connections-… and <prefix>-variables-…. Two environments of one name in one project need two; the module environment gives each its own, airflow-<name>."
+  type        = string
+  default     = "airflow"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$", var.secrets_prefix)) && !startswith(var.secrets_prefix, "mlops-")
+    error_message = "secrets_prefix is at most 63 letters, digits, - and _, such as airflow, and does not begin with mlops-: what people fill is called so."
   }
 }
 

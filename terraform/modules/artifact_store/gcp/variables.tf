@@ -13,8 +13,8 @@ variable "environment" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9_-]{0,31}$", var.environment))
-    error_message = "environment is the name of a folder of configurations, such as dev, staging or prod."
+    condition     = can(regex("^[a-z][a-z0-9-]{0,30}$", var.environment))
+    error_message = "environment is at most 31 of a-z, 0-9 and -, and begins with a letter, such as dev, staging or prod."
   }
 }
 
@@ -94,7 +94,7 @@ variable "readers" {
 }
 
 variable "administrators" {
-  description = "Members that may change the bucket and this policy. Empty: the project's owners. The identity that applies needs roles/storage.admin on the project or a place here."
+  description = "Members that may change the bucket and this policy. Empty: the project's owners. Whoever applies needs a place here, unless they have the right in the project (storage.buckets.getIamPolicy, setIamPolicy and update): the roles of bootstrap/gcp do, for buckets named as the root module names them."
   type        = list(string)
   default     = []
 

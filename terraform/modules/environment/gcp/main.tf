@@ -133,6 +133,7 @@ module "airflow" {
   requirements       = var.airflow.requirements
   dag_source         = var.airflow.dag_source
   source_bucket      = var.airflow.source_bucket
+  secrets_prefix     = coalesce(var.airflow.secrets_prefix, "airflow-${local.name}") # one project may have several models
   package_version    = var.airflow.package_version
   trigger            = var.airflow.trigger
 

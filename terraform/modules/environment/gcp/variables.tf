@@ -3,8 +3,8 @@ variable "environment" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,31}$", var.environment))
-    error_message = "environment is a lower-case word such as prod."
+    condition     = can(regex("^[a-z][a-z0-9-]{0,30}$", var.environment))
+    error_message = "environment is at most 31 of a-z, 0-9 and -, and begins with a letter, such as dev, staging or prod."
   }
 }
 
@@ -92,7 +92,7 @@ variable "workflows" {
 }
 
 variable "artifact_store" {
-  description = "Where releases lie. uri: a store of yours, and none is made; who may write there is yours to say, packages lie in it as well. name: of the bucket made, by default <project>-<name>. The rest as in the module."
+  description = "Where releases lie. uri: a store of yours, and none is made; who may write there is yours to say, packages lie in it as well. name: of the bucket made, by default <project>-<name>; for another one put whoever applies among administrators. The rest as in the module."
   type = object({
     uri             = optional(string)
     name            = optional(string)
@@ -179,6 +179,7 @@ variable "airflow" {
     requirements       = optional(string)
     dag_source         = optional(string)
     source_bucket      = optional(string)
+    secrets_prefix     = optional(string)
     package_version    = optional(string, "1.0.0")
     trigger            = optional(bool, false)
   })

@@ -101,13 +101,16 @@ locals {
   readers  = { for name, account in local.accounts : name => account if account.kind != "publish" }
 
   own_bucket = join(" || ", [for prefix in var.bucket_prefixes : "resource.name.startsWith(\"projects/_/buckets/${prefix}\")"])
-  # By their whole names: what people put values into is called airflow-variables-… as well.
-  own_connection = {
-    for name in keys(var.environments) : name => join(" || ", [
-      for secret in ["airflow-connections-mlops_${replace(name, "-", "_")}", "airflow-variables-mlops_${replace(name, "-", "_")}_release"] :
-      "resource.name.extract(\"/secrets/{name}/\") == \"${secret}\""
-    ])
-  }
+  # As the module airflow names the two: airflow-<name>-connections-…. What people put values into begins with mlops-.
+  secret = "resource.name.extract(\"/secrets/{name}/\")"
+  told = { for name in keys(var.environments) : name => [
+    "-connections-mlops_${replace(name, "-", "_")}", "-variables-mlops_${replace(name, "-", "_")}_release",
+  ] }
+  own_connection = { for name, each in var.environments : name => (
+    each.secrets_prefix != null
+    ? join(" || ", [for end in local.told[name] : "${local.secret} == \"${each.secrets_prefix}${end}\""])
+    : "${local.secret}.startsWith(\"airflow-${var.name}-\") && (${join(" || ", [for end in local.told[name] : "${local.secret}.endsWith(\"${end}\")"])})"
+  ) }
   # Composer's bucket, which the module airflow names so: DAG files are objects that Terraform keeps.
   dag_bucket = join(" || ", flatten([for prefix in var.bucket_prefixes : [
     "resource.name.startsWith(\"projects/_/buckets/${prefix}\") && resource.name.extract(\"/buckets/{bucket}/objects/\").endsWith(\"-airflow\")",
@@ -212,6 +215,30 @@ resource "google_project_iam_member" "connections" {
   condition {
     title       = "what Airflow is told"
     description = "The environment's Connection and its release, which hold no secret."
+    expression  = local.own_connection[each.value.environment]
+  }
+
+  depends_on = [google_service_account.this]
+}
+
+# A release that is gone back to is a version that follows, after which the one before goes: no version can be changed.
+resource "google_project_iam_custom_role" "versions" {
+  project     = var.project_id
+  role_id     = "${local.role_prefix}Versions"
+  title       = "${var.name}: replaces what Airflow is told"
+  permissions = ["secretmanager.versions.destroy", "secretmanager.versions.disable"]
+}
+
+resource "google_project_iam_member" "versions" {
+  for_each = { for name, account in local.accounts : name => account if account.kind == "rollback" }
+
+  project = var.project_id
+  role    = google_project_iam_custom_role.versions.name
+  member  = local.members[each.key]
+
+  condition {
+    title       = "what Airflow is told"
+    description = "The environment's Connection and its release, which an apply writes again."
     expression  = local.own_connection[each.value.environment]
   }
 

@@ -45,18 +45,27 @@ variable "repository" {
 }
 
 variable "environments" {
-  description = "GitHub environments, each with the refs that may publish to it: regular expressions (RE2) of whole refs. These, and the default branch, may plan without a GitHub environment."
+  description = <<-EOT
+    GitHub environments. publish_refs: the refs that may publish to it, regular expressions (RE2) of whole refs; these, and
+    the default branch, may plan without a GitHub environment. secrets_prefix: as airflow.secrets_prefix in the root
+    module, where it is given one.
+  EOT
   type = map(object({
-    publish_refs = list(string)
+    publish_refs   = list(string)
+    secrets_prefix = optional(string)
   }))
 
   validation {
-    condition     = length(var.environments) > 0 && alltrue([for name in keys(var.environments) : can(regex("^[a-z][a-z0-9-]{0,15}$", name))])
-    error_message = "environments has one at least; their names are at most 16 small letters, digits and dashes."
+    condition     = length(var.environments) > 0 && alltrue([for name in keys(var.environments) : can(regex("^[a-z][a-z0-9-]{0,30}$", name))])
+    error_message = "environments has one at least; their names are at most 31 of a-z, 0-9 and -, and begin with a letter."
   }
   validation {
     condition     = alltrue(flatten([for each in values(var.environments) : [for ref in each.publish_refs : can(regex("^refs/(heads|tags)/[A-Za-z0-9]", ref)) && !can(regex("['\"\\\\|]", ref)) && can(regexall(ref, ""))]]))
     error_message = "publish_refs are regular expressions that begin with refs/heads/ or refs/tags/ and a letter or digit, such as refs/tags/release/v[0-9]+[.][0-9]+[.][0-9]+; without quotes, backslashes or |."
+  }
+  validation {
+    condition     = alltrue([for each in values(var.environments) : each.secrets_prefix == null || can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$", each.secrets_prefix)) && !startswith(coalesce(each.secrets_prefix, "-"), "mlops-")])
+    error_message = "secrets_prefix is at most 63 letters, digits, - and _, and does not begin with mlops-: what people fill is called so."
   }
 }
 

@@ -11,23 +11,24 @@ mock_provider "google" {
 }
 
 variables {
-  name          = "city-taxi-prod"
-  environment   = "prod-eu"
-  labels        = { team = "fares" }
-  project_id    = "acme-ml-prod"
-  region        = "europe-west4"
-  config_path   = "configs/prod-eu/"
-  config_digest = "sha256:9343793ab00b1af77edae54c0faa2a881aac8091bdf1447a4ec7a1438dbd3d9a"
-  release       = "1.2.0"
-  commit        = "5f8d3a0c9b7e6d4f2a1b0c8d7e6f5a4b3c2d1e0f"
-  image         = "europe-west4-docker.pkg.dev/acme-ml-prod/city-taxi-prod/city-taxi-prod@sha256:9343793ab00b1af77edae54c0faa2a881aac8091bdf1447a4ec7a1438dbd3d9a"
-  network       = "projects/acme-ml-prod/global/networks/ml"
-  subnetwork    = "projects/acme-ml-prod/regions/europe-west4/subnetworks/ml"
-  store_uri     = "gs://acme-ml-prod-configs/configs"
-  variables     = { MLFLOW_TRACKING_URI = "https://mlflow.acme.example", GOOGLE_APPLICATION_CREDENTIALS = "/etc/wif.json" }
-  secrets       = ["chat-fares", "pager/fares"]
-  jobs          = { requirements = "tests/hashed.txt" }
-  deployers     = ["serviceAccount:deploy@acme-ml-prod.iam.gserviceaccount.com"]
+  name           = "city-taxi-prod"
+  environment    = "prod-eu"
+  labels         = { team = "fares" }
+  project_id     = "acme-ml-prod"
+  region         = "europe-west4"
+  config_path    = "configs/prod-eu/"
+  config_digest  = "sha256:9343793ab00b1af77edae54c0faa2a881aac8091bdf1447a4ec7a1438dbd3d9a"
+  release        = "1.2.0"
+  commit         = "5f8d3a0c9b7e6d4f2a1b0c8d7e6f5a4b3c2d1e0f"
+  image          = "europe-west4-docker.pkg.dev/acme-ml-prod/city-taxi-prod/city-taxi-prod@sha256:9343793ab00b1af77edae54c0faa2a881aac8091bdf1447a4ec7a1438dbd3d9a"
+  network        = "projects/acme-ml-prod/global/networks/ml"
+  subnetwork     = "projects/acme-ml-prod/regions/europe-west4/subnetworks/ml"
+  store_uri      = "gs://acme-ml-prod-configs/configs"
+  variables      = { MLFLOW_TRACKING_URI = "https://mlflow.acme.example", GOOGLE_APPLICATION_CREDENTIALS = "/etc/wif.json" }
+  secrets        = ["chat-fares", "pager/fares"]
+  secrets_prefix = "airflow-city-taxi-prod"
+  jobs           = { requirements = "tests/hashed.txt" }
+  deployers      = ["serviceAccount:deploy@acme-ml-prod.iam.gserviceaccount.com"]
 }
 
 run "runs_an_airflow_that_reads_deployments" {
@@ -79,7 +80,7 @@ run "runs_an_airflow_that_reads_deployments" {
 
 run "tells_airflow_where_jobs_run_and_what_is_released" {
   assert {
-    condition     = google_secret_manager_secret.connection.secret_id == "airflow-connections-mlops_prod_eu" && output.connection == "mlops_prod_eu"
+    condition     = google_secret_manager_secret.connection.secret_id == "airflow-city-taxi-prod-connections-mlops_prod_eu" && output.connection == "mlops_prod_eu"
     error_message = "The Connection has the name that tasks ask for."
   }
   assert {
@@ -92,8 +93,8 @@ run "tells_airflow_where_jobs_run_and_what_is_released" {
         PYTHONPATH                     = "/home/airflow/gcs/data/mlops"
         MLOPS_JOBS                     = jsonencode({ requirements = "/home/airflow/gcs/${local.jobs_object}", package = "mlops-config-action==1.0.0" })
         MLOPS_LOOKED_UP = jsonencode({
-          MLOPS_SECRET_CHAT_FARES  = "projects/acme-ml-prod/secrets/mlops-prod-eu-chat-fares"
-          MLOPS_SECRET_PAGER_FARES = "projects/acme-ml-prod/secrets/mlops-prod-eu-pager_fares"
+          MLOPS_SECRET_CHAT_FARES  = "projects/acme-ml-prod/secrets/mlops-city-taxi-prod-chat-fares"
+          MLOPS_SECRET_PAGER_FARES = "projects/acme-ml-prod/secrets/mlops-city-taxi-prod-pager_fares"
         })
       }
       python      = "python3"
@@ -103,7 +104,7 @@ run "tells_airflow_where_jobs_run_and_what_is_released" {
   }
   assert {
     condition = (
-      google_secret_manager_secret.release.annotations["mlops-release"] == "1.2.0" && google_secret_manager_secret.release.secret_id == "airflow-variables-mlops_prod_eu_release"
+      google_secret_manager_secret.release.annotations["mlops-release"] == "1.2.0" && google_secret_manager_secret.release.secret_id == "airflow-city-taxi-prod-variables-mlops_prod_eu_release"
       && jsondecode(google_secret_manager_secret_version.release.secret_data) == {
         config_path = var.config_path, config_digest = var.config_digest, release = var.release, commit = var.commit, image = var.image
       }
@@ -114,7 +115,7 @@ run "tells_airflow_where_jobs_run_and_what_is_released" {
     condition = (
       google_composer_environment.this.config[0].software_config[0].airflow_config_overrides["secrets-backend"] == "airflow.providers.google.cloud.secrets.secret_manager.CloudSecretManagerBackend"
       && jsondecode(google_composer_environment.this.config[0].software_config[0].airflow_config_overrides["secrets-backend_kwargs"]) == {
-        project_id = "acme-ml-prod", connections_prefix = "airflow-connections", variables_prefix = "airflow-variables", sep = "-"
+        project_id = "acme-ml-prod", connections_prefix = "airflow-city-taxi-prod-connections", variables_prefix = "airflow-city-taxi-prod-variables", sep = "-"
       }
     )
     error_message = "Airflow looks for both where they are."
@@ -124,7 +125,7 @@ run "tells_airflow_where_jobs_run_and_what_is_released" {
     error_message = "Nothing that a release changes is a variable of the environment: that would restart Airflow."
   }
   assert {
-    condition     = output.secrets == { "chat-fares" = "mlops-prod-eu-chat-fares", "pager/fares" = "mlops-prod-eu-pager_fares" }
+    condition     = output.secrets == { "chat-fares" = "mlops-city-taxi-prod-chat-fares", "pager/fares" = "mlops-city-taxi-prod-pager_fares" }
     error_message = "Each secret of the configuration is an empty one to fill."
   }
   assert {

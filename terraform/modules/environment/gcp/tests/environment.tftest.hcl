@@ -69,7 +69,7 @@ run "an_empty_project_gets_everything" {
   }
   # The server's account is no secret to fill: jobs are told the one made here.
   assert {
-    condition     = toset(keys(output.secrets_to_fill)) == toset(["chat-fares"])
+    condition     = output.secrets_to_fill == tomap({ chat-fares = "mlops-city-taxi-trip-fare-prod-chat-fares" })
     error_message = "Other secrets are to be filled: ${jsonencode(output.secrets_to_fill)}."
   }
   assert {

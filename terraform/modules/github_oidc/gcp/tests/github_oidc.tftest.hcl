@@ -147,6 +147,15 @@ run "rolls_back_without_removing_anything" {
     condition     = !anytrue([for permission in google_project_iam_custom_role.this["Change"].permissions : can(regex("delete|destroy", permission))])
     error_message = "Nothing in Change removes."
   }
+  # The release gone back to is a version that follows; the one before goes.
+  assert {
+    condition = (
+      keys(google_project_iam_member.versions) == ["dev rollback", "prod rollback"] &&
+      google_project_iam_member.versions["prod rollback"].condition[0].expression == google_project_iam_member.connections["prod rollback"].condition[0].expression &&
+      google_project_iam_custom_role.versions.permissions == toset(["secretmanager.versions.destroy", "secretmanager.versions.disable"])
+    )
+    error_message = "A rollback cannot replace what Airflow is told, or something else too."
+  }
 }
 
 run "deploys_with_narrow_rights" {
@@ -177,7 +186,11 @@ run "deploys_with_narrow_rights" {
     error_message = "Publishing has nothing to do with the state."
   }
   assert {
-    condition     = google_project_iam_member.connections["dev plan"].condition[0].expression == "resource.name.extract(\"/secrets/{name}/\") == \"airflow-connections-mlops_dev\" || resource.name.extract(\"/secrets/{name}/\") == \"airflow-variables-mlops_dev_release\""
+    condition = google_project_iam_member.connections["dev plan"].condition[0].expression == join("", [
+      "resource.name.extract(\"/secrets/{name}/\").startsWith(\"airflow-city-taxi-\") && (",
+      "resource.name.extract(\"/secrets/{name}/\").endsWith(\"-connections-mlops_dev\") || ",
+      "resource.name.extract(\"/secrets/{name}/\").endsWith(\"-variables-mlops_dev_release\"))",
+    ])
     error_message = "Secrets of jobs stay closed."
   }
   assert {
@@ -224,6 +237,24 @@ run "lets_in_chosen_workflows_only" {
     condition     = endswith(google_iam_workload_identity_pool_provider.github[0].attribute_condition, "&& assertion.job_workflow_ref.matches('^(acme/mlops-config-action/.github/workflows/deploy.yml@refs/tags/v1.*)$')")
     error_message = "Other workflows of the repository get no token."
   }
+}
+
+run "knows_secrets_that_are_called_otherwise" {
+  variables {
+    environments = { dev = { publish_refs = [], secrets_prefix = "acme" } }
+  }
+  assert {
+    condition     = google_project_iam_member.connections["dev plan"].condition[0].expression == "resource.name.extract(\"/secrets/{name}/\") == \"acme-connections-mlops_dev\" || resource.name.extract(\"/secrets/{name}/\") == \"acme-variables-mlops_dev_release\""
+    error_message = "Its secrets have another beginning."
+  }
+}
+
+run "refuses_secrets_named_like_those_that_people_fill" {
+  command = plan
+  variables {
+    environments = { dev = { publish_refs = [], secrets_prefix = "mlops-fares" } }
+  }
+  expect_failures = [var.environments]
 }
 
 run "shortens_long_names" {
