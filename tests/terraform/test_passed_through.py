@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from mlops_config.settings import _ENVIRONMENT_NAME
+
 TERRAFORM = Path(__file__).resolve().parents[2] / "terraform"
 CLOUDS = ("aws", "gcp")
 ENVIRONMENTS = ("dev", "staging", "prod")
@@ -73,3 +75,15 @@ def test_a_root_passes_on_each_variable_with_the_same_attributes(cloud: str, env
             assert attributes(body) <= attributes(ours[name]), "a module takes what it needs of a release"
         elif name != "environment":
             assert attributes(body) == attributes(ours[name]), name
+
+
+def test_modules_and_settings_take_the_same_names_of_environments() -> None:
+    pattern = f"^{_ENVIRONMENT_NAME.pattern}$"
+    modules = {
+        str(path.relative_to(TERRAFORM)): re.findall(r'regex\("([^"]+)", (?:var\.)?environment\)', text)
+        + re.findall(r'for name in keys\(var\.environments\) : can\(regex\("([^"]+)", name\)', text)
+        for path in sorted(TERRAFORM.glob("modules/*/*/variables.tf"))
+        if 'variable "environment' in (text := path.read_text("utf-8"))
+    }
+    assert len(modules) == 16
+    assert modules == {module: [pattern] for module in modules}

@@ -60,8 +60,8 @@ variable "environments" {
     secrets_prefix = optional(string)
   }))
   validation {
-    condition     = length(var.environments) > 0 && alltrue([for environment in keys(var.environments) : can(regex("^[a-z][a-z0-9-]{0,31}$", environment))])
-    error_message = "There is one environment at least; their names are lower-case words such as prod."
+    condition     = length(var.environments) > 0 && alltrue([for environment in keys(var.environments) : can(regex("^[a-z][a-z0-9-]{0,30}$", environment))])
+    error_message = "There is one environment at least; their names are at most 31 of a-z, 0-9 and -, and begin with a letter."
   }
   validation {
     # Shorter ones could be the beginning of somebody else's names.

@@ -11,8 +11,8 @@ variable "environment" {
   description = "Environment that the roles belong to, such as prod."
   type        = string
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,31}$", var.environment))
-    error_message = "An environment is a lower-case word such as prod."
+    condition     = can(regex("^[a-z][a-z0-9-]{0,30}$", var.environment))
+    error_message = "environment is at most 31 of a-z, 0-9 and -, and begins with a letter, such as dev, staging or prod."
   }
 }
 
