@@ -106,7 +106,8 @@ def run(arguments: argparse.Namespace) -> int:
                 model_version=arguments.model_version,
                 leaving=arguments.leaving,
                 because=arguments.because,
-                dags_folder=dags_folder_of(arguments.dags_folder, found, arguments.config),
+                dags_folder=dags_folder_of(arguments.dags_folder, found, arguments.config)
+                or _provisioned_folder(arguments, found),
             )
             outcome = roll_back(found, asked, dry_run=arguments.dry_run, if_needed=arguments.if_needed)
         back = _return_of(arguments, found, outcome)
@@ -122,6 +123,23 @@ def run(arguments: argparse.Namespace) -> int:
         # What went back is told by then.
         raise failures[0]
     return code
+
+
+def _provisioned_folder(arguments: argparse.Namespace, opened: "Opened") -> str | None:
+    """The DAG folder of an Airflow that Terraform made: where the ledger says that the last release went."""
+    from mlops_config.ledger.entries import Event
+    from mlops_config.orchestration.deployment import key_of
+    from mlops_config.orchestration.folder import DEPLOYMENTS
+
+    is_provisioned = arguments.terraform is not None or opened.settings.terraform is not None
+    if not is_provisioned or arguments.config is not None:
+        return None
+    given = (each for each in reversed(opened.ledger.entries()) if each.event is Event.ACTIVATED and each.uri)
+    last = next(given, None)
+    key = f"/{DEPLOYMENTS}/{key_of(opened.project, opened.model_name, opened.environment)}"
+    if last is None or last.uri is None or not last.uri.endswith(key):
+        return None
+    return last.uri.removesuffix(key)
 
 
 @dataclass(frozen=True)
