@@ -65,8 +65,8 @@ variable "commit" {
   default     = null
 
   validation {
-    condition     = var.commit == null || can(regex("^[0-9a-f]{40}$", var.commit))
-    error_message = "commit is 40 hexadecimal digits, or null."
+    condition     = var.commit == null || can(regex("^[0-9a-f]{40}([0-9a-f]{24})?$", var.commit))
+    error_message = "commit is a whole commit of 40 or 64 hexadecimal digits, or null."
   }
 }
 
@@ -301,6 +301,7 @@ variable "package_version" {
   description = "Version of mlops-config-action on Airflow and, with jobs.requirements, in the jobs' environment."
   type        = string
   default     = "1.0.0"
+  nullable    = false
 
   validation {
     condition     = can(regex("^[0-9]+\\.[0-9]+\\.[0-9]+([a-z0-9.]+)?$", var.package_version))

@@ -37,8 +37,8 @@ variable "commit" {
   default     = null
 
   validation {
-    condition     = var.commit == null || can(regex("^[0-9a-f]{40}$", var.commit))
-    error_message = "commit is a whole commit of 40 hexadecimal digits, or null."
+    condition     = var.commit == null || can(regex("^[0-9a-f]{40}([0-9a-f]{24})?$", var.commit))
+    error_message = "commit is a whole commit of 40 or 64 hexadecimal digits, or null."
   }
 }
 

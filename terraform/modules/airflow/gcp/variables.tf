@@ -225,6 +225,7 @@ variable "package_version" {
   description = "Version of mlops-config-action on Airflow and, with jobs.requirements, in the jobs' environment."
   type        = string
   default     = "1.0.0"
+  nullable    = false
 
   validation {
     condition     = can(regex("^[0-9]+\\.[0-9]+\\.[0-9]+([a-z0-9.]+)?$", var.package_version))

@@ -131,7 +131,7 @@ variable "airflow" {
     options               = optional(map(string), {})
     requirements          = optional(string)
     dag_source            = optional(string)
-    package_version       = optional(string, "1.0.0")
+    package_version       = optional(string)
     log_days              = optional(number, 90)
     access_log_bucket     = optional(string)
     secrets_prefix        = optional(string)

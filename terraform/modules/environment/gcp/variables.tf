@@ -180,7 +180,7 @@ variable "airflow" {
     dag_source         = optional(string)
     source_bucket      = optional(string)
     secrets_prefix     = optional(string)
-    package_version    = optional(string, "1.0.0")
+    package_version    = optional(string)
     trigger            = optional(bool, false)
   })
   default = {}
