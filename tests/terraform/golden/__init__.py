@@ -1,8 +1,8 @@
 """Plans of the six roots for the example's releases, as people review them: ``<environment>-<cloud>.json``.
 
 ``python -m tests.terraform.golden --write`` makes them anew. A plan is what Terraform makes in an empty
-account: every resource with its values. What only the cloud will know is marked, JSON within text is unfolded,
-what is null or empty is left out, and so are hashes of files, which change whenever a DAG does.
+account: every resource with its values. What only the cloud will know is marked, JSON within text is
+unfolded, what is null or empty is left out, and so are hashes of files, which change whenever a DAG does.
 """
 
 import json
