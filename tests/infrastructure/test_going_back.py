@@ -120,6 +120,66 @@ def test_what_would_be_lost_is_for_people_to_decide(went: Went) -> None:
     assert went.events[-2] == (Event.PROVISIONED, "succeeded")
 
 
+SECRETS = {
+    "aws": """
+provider "aws" {
+  region = "eu-central-1"
+}
+
+resource "aws_secretsmanager_secret" "told" {
+  name = "airflow/fares/variables/mlops_dev_release"
+}
+
+resource "aws_secretsmanager_secret_version" "told" {
+  secret_id     = aws_secretsmanager_secret.told.id
+  secret_string = jsonencode({ release = var.release.name })
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+""",
+    "google": """
+provider "google" {
+  project = "acme-ml-dev"
+}
+
+resource "google_secret_manager_secret" "told" {
+  secret_id = "airflow-fares-variables-mlops_dev_release"
+
+  replication {
+    auto {}
+  }
+}
+
+resource "google_secret_manager_secret_version" "told" {
+  secret      = google_secret_manager_secret.told.id
+  secret_data = jsonencode({ release = var.release.name })
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+""",
+}
+
+
+@pytest.mark.parametrize("cloud", SECRETS)
+def test_what_airflow_is_told_goes_back_by_a_version_that_follows(
+    cloud: str, went: Went, standin: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in standin.variables.items():
+        monkeypatch.setenv(name, value)
+    went.describe(SECRETS[cloud])
+    assert '{\\"release\\":\\"0.2.0\\"}' in went.made
+    said = json.loads(went.run("rollback", "--format", "json")[0])
+    assert said["rolled_back"]
+    assert (said["infrastructure"]["created"], said["infrastructure"]["deleted"]) == (1, 1)
+    assert '{\\"release\\":\\"0.1.0\\"}' in went.made
+    assert '{\\"release\\":\\"0.2.0\\"}' not in went.made
+    assert (Event.PROVISIONED, "succeeded") in went.events
+
+
 def test_a_plan_that_cannot_be_made_hides_no_rollback(went: Went) -> None:
     went.describe(NOTE)
     (went.root / "main.tf").write_text(NOTE + 'resource "nonsense" "x" {}\n', encoding="utf-8")

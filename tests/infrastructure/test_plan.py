@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from mlops_config.errors import UsageError
 from mlops_config.infrastructure.differences import Concealed, Mark, differences, merged, written
-from mlops_config.infrastructure.plan import Action, Plan
+from mlops_config.infrastructure.plan import FOLLOWED, Action, Plan
 from tests.infrastructure.releases import variables
 from tests.infrastructure.roots import Workbench
 
 
 def change(actions: list[str], before: Any = None, after: Any = None, **more: Any) -> dict[str, Any]:
     """An entry of ``resource_changes``."""
-    names = ("action_reason", "previous_address", "mode")
+    names = ("action_reason", "previous_address", "mode", "type")
     about: dict[str, Any] = {name: more.pop(name) for name in names if name in more}
     return {
         "address": more.pop("address", "aws_s3_bucket.store"),
@@ -89,6 +89,19 @@ def test_a_summary_counts_and_names_the_unusual() -> None:
     )
     assert plan.summary() == "1 to create, 0 to change, 1 to delete, 1 to replace"
     assert [each.address for each in plan.destructive] == ["a.b", "a.c"]
+
+
+@pytest.mark.parametrize("kind", FOLLOWED)
+def test_nothing_is_missed_of_what_its_follower_is_there_before(kind: str) -> None:
+    followed = only(change(["create", "delete"], {}, {}, type=kind))
+    assert followed.action is Action.REPLACE
+    assert not followed.is_destructive
+    assert only(change(["delete", "create"], {}, {}, type=kind)).is_destructive, "there is none for a while"
+    assert only(change(["delete"], {}, type=kind)).is_destructive
+
+
+def test_anything_else_is_missed_even_if_the_next_is_there_before() -> None:
+    assert only(change(["create", "delete"], {}, {})).is_destructive
 
 
 def test_outputs_alone_are_a_change() -> None:

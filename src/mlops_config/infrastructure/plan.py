@@ -26,6 +26,12 @@ from mlops_config.infrastructure.differences import (
 DIGEST_FORMAT = 1
 LEAST_SECRET = 6
 """Characters."""
+FOLLOWED: Mapping[str, str] = {
+    "aws_secretsmanager_secret_version": "a new version follows, and the secret stays",
+    "google_secret_manager_secret_version": "a new version follows, and the secret stays",
+    "terraform_data": "it is in the state alone, and no cloud has it",
+}
+"""Types of which nothing is lost when the next one is made before the old one goes, and why."""
 _BIGGEST_EXACT = 2**53 - 1
 """RFC 8785 has numbers as IEEE 754 doubles."""
 
@@ -88,7 +94,9 @@ class ResourceChange:
 
     @property
     def is_destructive(self) -> bool:
-        """Whether something that is there goes."""
+        """Whether something that is there goes and is missed: not what :data:`FOLLOWED` names."""
+        if self.action is Action.REPLACE and self.created_first:
+            return self.type not in FOLLOWED
         return self.action in (Action.DELETE, Action.REPLACE)
 
     def forces_replacement(self, path: Sequence[str | int]) -> bool:
@@ -173,7 +181,7 @@ class Plan:
 
     @property
     def destructive(self) -> tuple[ResourceChange, ...]:
-        """What deletes or replaces something that is there."""
+        """What deletes or replaces something that is there, so that it is missed."""
         return tuple(each for each in self.changes if each.is_destructive)
 
     def count(self, action: Action) -> int:

@@ -34,7 +34,7 @@ _REPLACING: Mapping[str, frozenset[str]] = {
     "aws_route_table": frozenset({"vpc_id"}),
     "aws_route_table_association": frozenset({"subnet_id", "gateway_id"}),
     "aws_security_group": frozenset({"description", "vpc_id"}),
-    "aws_secretsmanager_secret_version": frozenset({"secret_id"}),
+    "aws_secretsmanager_secret_version": frozenset({"secret_id", "secret_string"}),
     "aws_sns_topic": frozenset({"fifo_topic"}),
     "aws_sns_topic_policy": frozenset({"arn"}),
     "aws_sns_topic_subscription": frozenset({"endpoint", "protocol", "topic_arn"}),

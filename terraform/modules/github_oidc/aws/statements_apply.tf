@@ -98,7 +98,7 @@ locals {
       # Values are written for the Connection and the Variable only: no secret of people's passes through here.
       Sid      = "WriteConnection"
       Effect   = "Allow"
-      Action   = ["secretsmanager:PutSecretValue"]
+      Action   = ["secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"]
       Resource = at.connection
     },
   ] }
