@@ -182,6 +182,17 @@ def test_blocks_that_stayed_are_no_difference_wherever_they_stand() -> None:
     assert [(each.where, each.old, each.new) for each in differences(old, new)] == [("rule[1].days", 1, 9)]
 
 
+def test_a_plan_that_finds_drift_alone_does_not_say_that_nothing_changed() -> None:
+    drift = [
+        change(["update"], {"days": 1}, {"days": 9}),
+        change(["delete"], {"days": 1}, None, address="b.c"),
+    ]
+    found = Plan.of(document(resource_drift=drift))
+    assert found.summary() == "nothing changes by Terraform; 1 changed, 1 deleted outside of it"
+    mended = Plan.of(document(change(["update"], {"days": 9}, {"days": 1}), resource_drift=drift))
+    assert mended.summary() == "0 to create, 1 to change, 0 to delete"
+
+
 def test_drift_that_shows_nowhere_is_none() -> None:
     marked = change(
         ["update"], {"options": {"a": "b"}}, {"options": {"a": "b"}}, before_sensitive={"options": True}

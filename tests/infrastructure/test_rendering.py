@@ -102,7 +102,7 @@ def test_the_text_reads_from_what_goes_to_what_comes_with_the_keys_behind_it() -
         "\n"
         "~   output url = b\n"
         "\n"
-        "Changed outside of Terraform: 0 to create, 1 to change, 0 to delete\n"
+        "Changed outside of Terraform: 1 changed\n"
         "~   aws_x.drifted\n"
         "    ~   days: 1 → 9\n"
     )

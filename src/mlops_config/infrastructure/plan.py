@@ -190,7 +190,10 @@ class Plan:
 
     def summary(self) -> str:
         """Such as ``3 to create, 1 to change, 0 to delete``; replacements and such where there are any."""
-        return summary(self.changes, self.outputs)
+        told = summary(self.changes, self.outputs)
+        if self.has_changes or not self.drift:
+            return told
+        return f"{told} by Terraform; {in_the_past(self.drift)} outside of it"
 
 
 def summary(changes: Sequence[ResourceChange], outputs: Sequence[OutputChange] = ()) -> str:
@@ -202,6 +205,13 @@ def summary(changes: Sequence[ResourceChange], outputs: Sequence[OutputChange] =
     parts = [f"{numbers[action]} to {word}" for action, word in always]
     rest = (Action.REPLACE, Action.IMPORT, Action.MOVE, Action.FORGET)
     return ", ".join([*parts, *(f"{numbers[action]} to {action}" for action in rest if numbers[action])])
+
+
+def in_the_past(drift: Sequence[ResourceChange]) -> str:
+    """What others did, such as ``1 changed, 1 deleted``."""
+    words = {Action.CREATE: "created", Action.UPDATE: "changed", Action.DELETE: "deleted"}
+    found = [words.get(each.action, f"{each.action}d") for each in drift]
+    return ", ".join(f"{found.count(word)} {word}" for word in dict.fromkeys(found))
 
 
 def _changes(documents: Sequence[Mapping[str, Any]]) -> Iterator[ResourceChange]:

@@ -6,7 +6,14 @@ from typing import Any
 
 from mlops_config.infrastructure.causes import Cause, Causes, key_of
 from mlops_config.infrastructure.differences import Concealed, Mark
-from mlops_config.infrastructure.plan import Action, OutputChange, Plan, ResourceChange, summary
+from mlops_config.infrastructure.plan import (
+    Action,
+    OutputChange,
+    Plan,
+    ResourceChange,
+    in_the_past,
+    summary,
+)
 from mlops_config.infrastructure.showing import (
     SIGNS,
     Line,
@@ -50,7 +57,7 @@ def as_text(
         lines.append(Line("!", _loud(plan.destructive)))
     lines += _body(plan, causes, width, full=full)
     if plan.drift:
-        lines += [Line("", ""), Line("", f"Changed outside of Terraform: {summary(plan.drift)}")]
+        lines += [Line("", ""), Line("", f"Changed outside of Terraform: {in_the_past(plan.drift)}")]
         for change in in_order(plan.drift):
             lines += _change_lines(change, {}, width, full=False)
     return "".join(f"{_painted(line, color=color)}\n" for line in lines)
@@ -67,8 +74,12 @@ def as_markdown(plan: Plan, causes: Causes | None = None, limit_bytes: int = 60_
     if rows:
         parts.append(table(_HEADER, rows))
     left = len(plan.changes) + len(plan.outputs) - len(rows)
-    for title, changes in (("Every value", plan.changes), ("Changed outside of Terraform", plan.drift)):
-        for each in _folded(title, changes, causes if changes is plan.changes else {}, room):
+    sections = (
+        (f"Every value: {html_code(summary(plan.changes))}", plan.changes, causes),
+        (f"Changed outside of Terraform: {html_code(in_the_past(plan.drift))}", plan.drift, {}),
+    )
+    for title, changes, because in sections:
+        for each in _folded(title, changes, because, room):
             room -= len(each.encode()) + 2
             parts.append(each)
     if left:
@@ -199,7 +210,7 @@ def _folded(title: str, changes: Sequence[ResourceChange], causes: Causes, room:
             break
         lines += text
     if len(lines) > 1 or (lines and room >= 0):
-        yield details(f"{title}: {html_code(summary(changes))}", fenced("\n".join(lines), "diff"))
+        yield details(title, fenced("\n".join(lines), "diff"))
 
 
 def _diff_line(line: Line) -> str:
