@@ -5,6 +5,7 @@ whatever one statement denies is refused, and what none allows. An unknown opera
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
@@ -255,3 +256,14 @@ def test_versions_stay_too(policy: Policy) -> None:
     arn = f"arn:aws:s3:::{BUCKET}/{PREFIX}/fares/environments/prod/current.json"
     assert refused(policy, ADMINISTRATOR, "s3:DeleteObjectVersion", arn, SAFELY) == "NothingIsDeleted"
     assert refused(policy, ADMINISTRATOR, "s3:BypassGovernanceRetention", arn, SAFELY) == "NothingIsDeleted"
+
+
+def test_the_policy_in_the_docs_says_what_the_modules_says(policy: Policy) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "stores.md").read_text("utf-8")
+    (shown,) = (
+        json.loads(block)["Statement"]
+        for block in re.findall(r"```json\n(.*?)```", page, re.S)
+        if "EverythingIsWriteOnce" in block
+    )
+    ours = json.loads(json.dumps(policy).replace(f"arn:aws:s3:::{BUCKET}", "arn:aws:s3:::acme-ml"))
+    assert shown == [each for each in ours if each["Sid"] in {statement["Sid"] for statement in shown}]
