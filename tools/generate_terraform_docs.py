@@ -27,8 +27,9 @@ ORDER = (
 INTRODUCTION = """\
 # Terraform modules: inputs and outputs
 
-`make docs` writes this page from the modules. How they go together is in [terraform](terraform.md). Types, and
-the rules that values have to keep, stand in each module's `variables.tf`; a wrong value is refused with the rule.
+`make docs` writes this page from the modules. How they go together is in [terraform](terraform.md). Types,
+and the rules that values have to keep, stand in each module's `variables.tf`; a wrong value is refused with
+the rule.
 """
 _BLOCK = re.compile(r'^(variable|output) "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
 _DESCRIPTION = re.compile(r'^  description\s*= "((?:[^"\\]|\\.)*)"$', re.MULTILINE)
