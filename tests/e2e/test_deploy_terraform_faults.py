@@ -198,6 +198,7 @@ def drifted(checkout: TerraformCheckout) -> None:
     topic.unlink()
     said = checkout("deploy", "-e", "dev", "--drift", code=1)
     assert "dev has drifted: 2 resources changed behind Terraform's back" in said.err
+    assert said.out.startswith("nothing changes by Terraform; 1 changed, 1 deleted outside of it\n")
     assert 'module.environment.module.monitoring[0].aws_sns_topic.this["ticket"]' in said.out
     before = len(checkout.events())
     done = checkout(*DEPLOY)
@@ -314,11 +315,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_is_said_and_nothing_is_applied(checkout: TerraformCheckout, small_disk: Path) -> None:
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * 40_000)
     said = checkout(*DEPLOY, code=3, TMPDIR=str(small_disk))
-    assert f"the disk is full ({small_disk}" in said.err
+    assert "the disk is full" in said.err
+    assert str(small_disk) in said.err
     assert not checkout.made()
     assert checkout.events() == [STARTED, ENDED_FAILED]
-    assert not list(small_disk.iterdir()), "the part of a plan would lie about"
+    assert list(small_disk.iterdir()) == [ballast], "the part of a plan would lie about"
     checkout(*DEPLOY)
     assert checkout.events()[2:] == SUCCESS
 

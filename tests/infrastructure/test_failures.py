@@ -347,6 +347,11 @@ def until(there: Callable[[], bool]) -> None:
             "The given plan file was created with a different set of external dependency selections",
             "other providers are here than the plan was made with",
         ),
+        (
+            "Failed to write plan file",
+            "The plan file could not be written: write /tmp/tfplan: no space left on device.",
+            "the disk is full",
+        ),
         ("reading IAM Role", "dial tcp: lookup iam.amazonaws.com: no such host", "cannot be reached"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from mlops_config.console import TerminalConsole
-from mlops_config.errors import UsageError
+from mlops_config.errors import ServiceError, UsageError
 from mlops_config.infrastructure.failures import ApplyFailedError, ApplyInterruptedError
 from mlops_config.infrastructure.plan import Action
 from mlops_config.infrastructure.program import Program
@@ -89,6 +90,30 @@ def test_none_at_all_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_something_else_of_that_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="neither Terraform nor OpenTofu"):
         Program.find(str(fake(tmp_path, "terraform", "echo hello")))
+
+
+HALF_A_PLAN = """
+case "$1" in
+  version) echo 'Terraform v1.11.4' ;;
+  plan) for last; do :; done; echo half > "${last#-out=}" ;;
+  show) echo 'Error: Failed to read the given file as a state or plan file' >&2; exit 1 ;;
+esac
+"""
+
+
+def test_half_a_plan_is_a_full_disk_where_there_is_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = Program.find(str(fake(tmp_path / "bin", "terraform", HALF_A_PLAN)))
+    (tmp_path / "main.tf").write_text(SMALL, encoding="utf-8")
+    root = program.at(tmp_path, TerminalConsole(quiet=True))
+    with pytest.raises(UsageError, match="Failed to read the given file"):
+        root.plan()
+    free = shutil.disk_usage(tmp_path)._replace(free=4096)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
+    with pytest.raises(ServiceError, match="the disk is full") as full:
+        root.plan()
+    assert "free some space" in (full.value.hint or "")
 
 
 def test_a_folder_without_modules_is_refused(tmp_path: Path) -> None:

@@ -280,6 +280,10 @@ _KNOWN: tuple[tuple[str, Maker], ...] = (
     (r"match any of the checksums previously recorded", _other_checksum),
     (r"Unsupported (Terraform|OpenTofu) Core version", _version),
     (
+        r"no space left on device|disk quota exceeded",
+        _service("the disk is full", "free some space and give the same command again"),
+    ),
+    (
         r"AWS account ID not allowed",
         _usage(
             "these credentials are of another AWS account than this environment's",
