@@ -1,8 +1,11 @@
-# The project of dev, as an example. For each further project: a copy of this file, and a state of its own.
-name       = "city-taxi"
-project_id = "acme-ml-dev"
-region     = "europe-west4"
+# The project of dev, as an example. For each further project: a copy of this folder, and so a state of its own. Lines that
+# say "yours" have to be changed.
 
+name       = "city-taxi"    # yours: metadata.project of the configuration
+project_id = "acme-ml-dev"  # yours: a project for dev alone
+region     = "europe-west4" # yours: where dev lies
+
+# yours: the repository with the configuration. Its numbers: gh api repos/OWNER/NAME --jq '.owner.id, .id'
 repository = {
   owner    = "acme"
   owner_id = "1000001"
@@ -12,7 +15,7 @@ repository = {
 
 environments = {
   dev = {
-    publish_refs = ["refs/heads/main"]
+    publish_refs = ["refs/heads/main"] # regular expressions of the refs that may publish to it
     # staging: refs/tags/release/v[0-9]+[.][0-9]+[.][0-9]+-rc[.][0-9]+
     # prod:    refs/tags/release/v[0-9]+[.][0-9]+[.][0-9]+
   }

@@ -2,7 +2,7 @@
 
 mock_provider "aws" {
   mock_data "aws_caller_identity" {
-    defaults = { account_id = "444455556666" }
+    defaults = { account_id = "777788889999" }
   }
   mock_data "aws_partition" {
     defaults = { partition = "aws" }
@@ -16,9 +16,9 @@ run "a_bucket_for_states_and_roles_for_github" {
   command = plan
 
   assert {
-    condition = output.backend == { prod = {
-      bucket       = "acme-terraform-444455556666"
-      key          = "city-taxi/prod/aws.tfstate"
+    condition = output.backend == { dev = {
+      bucket       = "acme-terraform-777788889999"
+      key          = "city-taxi/dev/aws.tfstate"
       region       = "eu-central-1"
       encrypt      = true
       use_lockfile = true
@@ -26,7 +26,7 @@ run "a_bucket_for_states_and_roles_for_github" {
     error_message = "States lie somewhere else: ${jsonencode(output.backend)}."
   }
   assert {
-    condition     = keys(output.github_variables) == ["prod"] && keys(output.roles.prod) == ["deploy", "plan", "publish", "rollback"]
+    condition     = keys(output.github_variables) == ["dev"] && keys(output.roles.dev) == ["deploy", "plan", "publish", "rollback"]
     error_message = "Roles are missing: ${jsonencode(keys(output.github_variables))}."
   }
 }

@@ -1,8 +1,10 @@
-# prod, for people who depend on it. Project and addresses are examples: put yours.
-project_id = "acme-ml-prod"
-region     = "europe-west4"
+# prod on Google Cloud, for people who depend on it.
+# Lines that say "yours" have to be changed, the others may stay. Everything that can be said here is in variables.tf.
 
-# From bootstrap/gcp, whose output members they are.
+project_id = "acme-ml-prod" # yours: a project for prod alone
+region     = "europe-west4" # yours: everything of prod lies there
+
+# yours: the output workflows of bootstrap/gcp. Whom GitHub's workflows become, to give them what each needs here.
 workflows = {
   plan     = "serviceAccount:city-taxi-prod-plan@acme-ml-prod.iam.gserviceaccount.com"
   publish  = "serviceAccount:city-taxi-prod-publish@acme-ml-prod.iam.gserviceaccount.com"
@@ -10,27 +12,29 @@ workflows = {
   rollback = "serviceAccount:city-taxi-prod-rollback@acme-ml-prod.iam.gserviceaccount.com"
 }
 
-# What the inference file calls the server's service account (deployer.service_account: secret://…).
+# What deployer.service_account in the inference file calls the server's account, secret://…: jobs get the one made here.
 execution_role_secret = "vertex-service-account-prod"
 
 airflow = {
-  size        = "medium"
-  min_workers = 2
-  max_workers = 10
-  worker      = { cpu = 4, memory_gb = 16, storage_gb = 20 }
+  size        = "medium"                                     # of Airflow's database and schedulers
+  min_workers = 2                                            # are always there, so that one may fail
+  max_workers = 10                                           # come with work
+  worker      = { cpu = 4, memory_gb = 16, storage_gb = 20 } # enough for one training
 }
 
 network = {
-  cidr = "10.66.0.0/20"
+  cidr = "10.66.0.0/20" # private addresses, of no other network that jobs have to reach
 }
 
+# What every job finds in its environment. Nothing secret: it lies in Terraform's state.
 variables = {
-  MLFLOW_TRACKING_URI = "https://mlflow.acme.example"
+  MLFLOW_TRACKING_URI = "https://mlflow.acme.example" # yours: the MLflow of prod
 }
 
 monitoring = {
+  # Who is told of an alert, by its severity.
   receivers = {
-    page   = [{ type = "email", address = "fares-on-call@example.com" }]
-    ticket = [{ type = "email", address = "fares@example.com" }]
+    page   = [{ type = "email", address = "fares-on-call@example.com" }] # yours: who gets up at night
+    ticket = [{ type = "email", address = "fares@example.com" }]         # yours
   }
 }

@@ -111,7 +111,7 @@ variable "network" {
 }
 
 variable "airflow" {
-  description = "Cloud Composer and its sizes. null: Airflow is yours, and the settings say where it is; job_runners says who it is."
+  description = "Cloud Composer, as in the module airflow, where size is called environment_size. null: Airflow is yours, and the settings say where it is; job_runners says who it is."
   type = object({
     version            = optional(string)
     size               = optional(string)

@@ -1,30 +1,34 @@
-# staging: as prod, but smaller. The account and the addresses are examples: put yours.
-account_id = "111122223333"
-region     = "eu-central-1"
+# staging on AWS, where releases are rehearsed: as prod, but smaller.
+# Lines that say "yours" have to be changed, the others may stay. Everything that can be said here is in variables.tf.
 
-# From bootstrap/aws, which makes the boundary and GitHub's roles.
+account_id = "111122223333" # yours, in quotes: credentials of another account are refused
+region     = "eu-central-1" # yours: everything of staging lies there
+
+# yours: the output permissions_boundary of bootstrap/aws. It bounds each role made here; without it GitHub's cannot apply.
 permissions_boundary = "arn:aws:iam::111122223333:policy/github-city-taxi-trip-fare-staging-boundary"
 
-# What the inference file calls the endpoint's role (deployer.role: secret://…).
+# What deployer.role in the inference file calls the endpoint's role, secret://…: jobs get the one that is made here.
 execution_role_secret = "sagemaker-execution-role-staging"
 
 airflow = {
-  class       = "mw1.small"
-  max_workers = 3
+  class       = "mw1.small" # of scheduler and workers
+  max_workers = 3           # one is always there, the others come with work
 }
 
 network = {
-  cidr  = "10.65.0.0/20"
-  zones = ["eu-central-1a", "eu-central-1b"] # two of the region
+  cidr  = "10.65.0.0/20"                     # private addresses, of no other network that jobs have to reach
+  zones = ["eu-central-1a", "eu-central-1b"] # yours: two of the region
 }
 
+# What every job finds in its environment. Nothing secret: it lies in Terraform's state.
 variables = {
-  MLFLOW_TRACKING_URI = "https://mlflow.staging.acme.example"
+  MLFLOW_TRACKING_URI = "https://mlflow.staging.acme.example" # yours: the MLflow of staging
 }
 
 monitoring = {
+  # Who is told of an alert, by its severity. An address confirms once, by the e-mail that it gets.
   receivers = {
-    page   = [{ type = "email", address = "fares@example.com" }]
-    ticket = [{ type = "email", address = "fares@example.com" }]
+    page   = [{ type = "email", address = "fares@example.com" }] # yours
+    ticket = [{ type = "email", address = "fares@example.com" }] # yours
   }
 }

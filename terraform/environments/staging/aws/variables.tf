@@ -89,7 +89,7 @@ variable "network" {
 }
 
 variable "airflow" {
-  description = "MWAA and its sizes. Null: Airflow is yours, and the settings say where it is; attach job_policies to what runs its jobs."
+  description = "MWAA, as in the module airflow, where class is called environment_class and options airflow_options. Null: Airflow is yours, and the settings say where it is; attach job_policies to what runs its jobs."
   type = object({
     version               = optional(string)
     class                 = optional(string)
