@@ -33,7 +33,7 @@ DEPLOY = ("deploy", "-e", "dev", "--yes", "--only-terraform")
 STATE_IN_S3 = """
 terraform {
   backend "s3" {
-    bucket                      = "acme-terraform-dev"
+    bucket                      = "BUCKET"
     key                         = "city-taxi/dev/aws.tfstate"
     region                      = "us-east-1"
     use_lockfile                = true
@@ -225,16 +225,21 @@ def interrupted_while_planning(checkout: TerraformCheckout) -> None:
     checkout("deploy", "-e", "dev", "--drift")
 
 
-def test_of_two_at_once_one_is_told_who_deploys_and_no_state_is_written_twice(
-    checkout: TerraformCheckout, s3_endpoint: str, s3_client: "S3Client"
-) -> None:
-    """The lease first; who takes it over meets the state's lock, and says so."""
-    s3_client.create_bucket(Bucket="acme-terraform-dev")
-    (checkout.root() / "backend_override.tf").write_text(STATE_IN_S3)
+def keep_state_in(checkout: TerraformCheckout, bucket: str, s3_endpoint: str, s3_client: "S3Client") -> None:
+    """Has dev's state in a bucket, on a real S3 server."""
+    s3_client.create_bucket(Bucket=bucket)
+    (checkout.root() / "backend_override.tf").write_text(STATE_IN_S3.replace("BUCKET", bucket))
     (checkout.root() / ".terraform" / "terraform.tfstate").unlink(missing_ok=True)
     checkout.settings(lock_timeout="0s")
     found = s3_environment(s3_endpoint).items()
     checkout.variables.update({name: value for name, value in found if value is not None})
+
+
+def test_of_two_at_once_one_is_told_who_deploys_and_no_state_is_written_twice(
+    checkout: TerraformCheckout, s3_endpoint: str, s3_client: "S3Client"
+) -> None:
+    """The lease first; who takes it over meets the state's lock, and says so."""
+    keep_state_in(checkout, "acme-terraform-dev", s3_endpoint, s3_client)
     checkout.fail(f"{WORKSPACE}.create", hang=True)
     with running(checkout, *DEPLOY) as first:
         hung(checkout, f"{WORKSPACE}.create")
@@ -256,6 +261,44 @@ def test_of_two_at_once_one_is_told_who_deploys_and_no_state_is_written_twice(
     assert checkout.events()[-3:] == SUCCESS
     keys = [each["Key"] for each in s3_client.list_objects_v2(Bucket="acme-terraform-dev")["Contents"]]
     assert keys == ["city-taxi/dev/aws.tfstate"]
+
+
+def test_a_state_that_cannot_be_saved_is_kept_until_it_is_pushed(
+    checkout: TerraformCheckout, s3_endpoint: str, s3_client: "S3Client", terraform: Path
+) -> None:
+    bucket = "acme-terraform-lost"
+    keep_state_in(checkout, bucket, s3_endpoint, s3_client)
+    checkout.fail(f"{WORKSPACE}.create", hang=True)
+    with running(checkout, *DEPLOY) as process:
+        hung(checkout, f"{WORKSPACE}.create")
+        for each in s3_client.list_objects_v2(Bucket=bucket)["Contents"]:
+            s3_client.delete_object(Bucket=bucket, Key=each["Key"])
+        s3_client.delete_bucket(Bucket=bucket)
+        process.send_signal(signal.SIGINT)
+        code, said = finished(process)
+    assert code == 130, said
+    left = "terraform/environments/dev/aws/errored.tfstate"
+    assert f"the state could not be saved where it belongs and lies in {left}: keep that file" in said
+    command = "terraform -chdir=terraform/environments/dev/aws state push errored.tfstate"
+    assert command in said
+    done = checkout.ledger()[-2]["infrastructure"]["created"]
+    assert done > 0
+    made = checkout.made()
+
+    s3_client.create_bucket(Bucket=bucket)
+    checkout.mend()
+    pushed = subprocess.run(
+        [str(terraform), *command.split()[1:]],
+        cwd=checkout.folder,
+        env=checkout.environment((), {}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert pushed.returncode == 0, pushed.stderr
+    again = checkout(*DEPLOY, "--format", "json").document["infrastructure"]
+    assert (again["changed"], again["deleted"]) == (0, 0)
+    assert made < checkout.made()
 
 
 def test_one_that_is_killed_leaves_terraform_to_its_end_and_its_lease_to_whoever_looks(
