@@ -31,6 +31,7 @@ VALUES: Mapping[str, str] = {
     r".* annotations mlops-config-digest": FILES,
     r".*secret_version\.release secret_(string|data) JSON config_digest": FILES,
     r".*secret_version\.connection secret_data JSON .* MLOPS_SECRET_\S+": "the files name other secrets",
+    r".*secret_version\.connection secret_data JSON .* MLFLOW_TRACKING_URI": "each has its own MLflow",
     r".*aws_secretsmanager_secret_version\.connection (secret_string|\(known after apply\)).*": NO_ROLE,
     r".*aws_prometheus_rule_group_namespace\.this data \[.*": FILES,
     r".*aws_prometheus_alert_manager_definition\.this\[0\] definition \[.*": "nobody is woken for dev",
