@@ -85,7 +85,10 @@ def bench(folder: Path, program: Path) -> Iterator[Bench]:
 def formatted(program: Path, source: Path = SOURCE) -> Outcome:
     """Whether ``terraform fmt`` would change nothing."""
     finished = _run([str(program), "fmt", "-check", "-recursive", "-diff", "-no-color"], source, {})
-    return Outcome("format", finished.returncode == 0, finished.stdout + finished.stderr)
+    passed = finished.returncode == 0
+    return Outcome(
+        "format", passed, "as terraform fmt has it" if passed else finished.stdout + finished.stderr
+    )
 
 
 def validated(bench: Bench, folder: str) -> Outcome:

@@ -278,13 +278,14 @@ run "refuses_each_wrong_value" {
     deployers          = ["allUsers"]
     maintenance_window = { start_time = "2026-01-03T08:00:00Z", end_time = "2026-01-03T00:00:00Z", recurrence = "FREQ=DAILY" }
     snapshot_schedule  = "daily"
+    secrets_prefix     = "mlops-airflow"
   }
   expect_failures = [
     var.name, var.environment, var.labels, var.project_id, var.region, var.config_digest, var.release,
     var.commit, var.image, var.airflow_version, var.environment_size, var.min_workers, var.max_workers, var.worker,
     var.allowed_ip_ranges, var.store_uri, var.variables, var.secrets, var.package_version,
     var.requirements, var.source_bucket,
-    var.encryption_key, var.deployers, var.maintenance_window, var.snapshot_schedule,
+    var.encryption_key, var.deployers, var.maintenance_window, var.snapshot_schedule, var.secrets_prefix,
   ]
 }
 

@@ -167,3 +167,13 @@ run "what_does_not_belong_together_is_refused" {
     var.execution_role_secret,
   ]
 }
+
+run "what_no_account_region_or_store_is_called_is_refused" {
+  command = plan
+  variables {
+    account_id     = "7777"
+    region         = "europe"
+    artifact_store = { uri = "s3://acme-releases/configs/" }
+  }
+  expect_failures = [var.account_id, var.region, var.artifact_store]
+}

@@ -318,3 +318,12 @@ run "refuses_an_environment_in_capitals" {
   }
   expect_failures = [var.environment]
 }
+
+run "refuses_what_no_project_or_region_is_called" {
+  command = plan
+  variables {
+    project_id = "Acme ML"
+    region     = "europe-west4-a"
+  }
+  expect_failures = [var.project_id, var.region]
+}

@@ -217,3 +217,55 @@ run "two_environments_do_not_share_a_state" {
   }
   expect_failures = [var.environments]
 }
+
+run "an_environment_in_capitals_is_refused" {
+  command = plan
+  variables {
+    environments = {
+      Dev = { name = "city-taxi-trip-fare-dev", publish_refs = [], state_key = "city-taxi/aws.tfstate" }
+    }
+  }
+  expect_failures = [var.environments]
+}
+
+run "a_name_that_ends_with_a_dash_is_refused" {
+  command = plan
+  variables {
+    environments = {
+      dev = { name = "city-taxi-", publish_refs = [], state_key = "city-taxi/aws.tfstate" }
+    }
+  }
+  expect_failures = [var.environments]
+}
+
+run "publishing_from_everywhere_is_refused" {
+  command = plan
+  variables {
+    environments = {
+      dev = { name = "city-taxi-trip-fare-dev", publish_refs = ["refs/heads/*"], state_key = "city-taxi/aws.tfstate" }
+    }
+  }
+  expect_failures = [var.environments]
+}
+
+run "every_state_is_refused" {
+  command = plan
+  variables {
+    environments = {
+      dev = { name = "city-taxi-trip-fare-dev", publish_refs = [], state_key = "*.tfstate" }
+    }
+  }
+  expect_failures = [var.environments]
+}
+
+run "a_whole_bucket_and_a_repository_without_numbers_are_refused" {
+  command = plan
+  variables {
+    repository = { owner = "acme", owner_id = "acme", name = "city-taxi", id = "0" }
+
+    environments = {
+      dev = { name = "city-taxi-trip-fare-dev", publish_refs = [], state_key = "city-taxi/aws.tfstate", store = "s3://acme-ml" }
+    }
+  }
+  expect_failures = [var.environments, var.repository]
+}

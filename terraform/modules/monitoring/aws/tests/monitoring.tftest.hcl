@@ -219,3 +219,14 @@ run "values_that_prometheus_would_refuse_are_refused_here" {
     var.recording_rules, var.receivers, var.alerts,
   ]
 }
+
+run "alerts_that_would_reach_nobody_are_refused" {
+  command = plan
+  variables {
+    receivers = { Page = [{ type = "email", address = "fares@example.com" }] }
+    alerts = { late = {
+      name = "late", expr = "1", "for" = "5m", severity = "page", labels = { severity = "ticket" }, summary = "", description = ""
+    } }
+  }
+  expect_failures = [var.receivers, var.alerts]
+}

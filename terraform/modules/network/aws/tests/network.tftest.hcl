@@ -192,3 +192,13 @@ run "refuses_a_range_that_begins_in_its_middle" {
 
   expect_failures = [var.cidr]
 }
+
+run "refuses_an_egress_to_no_port" {
+  command = plan
+
+  variables {
+    egress = { database = { cidr = "10.1.0.0/16", port = 0 } }
+  }
+
+  expect_failures = [var.egress]
+}
