@@ -230,6 +230,10 @@ def test_google_cloud_is_planned_and_made_too(terraform: Path, standin: Environm
     assert bucket["effective_labels"] == {"goog-terraform-provisioned": "true", "team": "fares"}
     assert workspace.run("plan", "-detailed-exitcode").returncode == 0
 
+    workspace.done(*APPLY, "-var=release=1.1.0")
+    assert workspace.run("plan", "-detailed-exitcode", "-var=release=1.1.0").returncode == 0
+    assert '"1.1.0"' in object_file(workspace, "google_secret_manager_secret_version").read_text("utf-8")
+
     elsewhere = workspace.run("plan", STANDIN_PROJECT="acme-ml-prod")
     assert "does not have permission on resource project acme-ml-dev" in elsewhere.stderr
     nobody = workspace.run("plan", GOOGLE_OAUTH_ACCESS_TOKEN="")

@@ -117,7 +117,7 @@ _GOOGLE_ID: Mapping[str, str] = {
     "google_project_service": "{project}/{service}",
     "google_pubsub_topic": "projects/{project}/topics/{name}",
     "google_secret_manager_secret": "projects/{project}/secrets/{secret_id}",
-    "google_secret_manager_secret_version": "{secret}/versions/1",
+    "google_secret_manager_secret_version": "{secret}/versions/{version}",
     "google_service_account": "projects/{project}/serviceAccounts/"
     "{account_id}@{project}.iam.gserviceaccount.com",
     "google_storage_bucket": "{name}",
@@ -149,6 +149,10 @@ def special(kind: str, values: Mapping[str, Any], settings: Settings, seed: str)
     project = given.get("project", settings.account)
     number = str(int(seed[:15], 16)).zfill(18)[:18]
     words = _Words(given, project=project, number=number)
+    # A version that follows another is another object: the one before may go when this one is there.
+    words["version"] = str(
+        int(hashlib.sha256(str(given.get("secret_data")).encode()).hexdigest()[:6], 16) + 1
+    )
     words.setdefault("region", settings.region)
     words.setdefault("location", settings.region)
     identity = _GOOGLE_ID[kind].format_map(words) if kind in _GOOGLE_ID else ""

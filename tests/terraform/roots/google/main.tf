@@ -38,3 +38,25 @@ output "airflow" { value = google_composer_environment.airflow.config[0].airflow
 output "dags" { value = google_composer_environment.airflow.config[0].dag_gcs_prefix }
 output "bucket" { value = data.google_storage_bucket.artifacts.url }
 output "project_number" { value = data.google_project.this.number }
+
+variable "release" {
+  type    = string
+  default = "1.0.0"
+}
+
+resource "google_secret_manager_secret" "release" {
+  secret_id = "release"
+
+  replication {
+    auto {}
+  }
+}
+
+resource "google_secret_manager_secret_version" "release" {
+  secret      = google_secret_manager_secret.release.id
+  secret_data = var.release
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
