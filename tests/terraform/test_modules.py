@@ -59,3 +59,36 @@ def test_what_is_not_formatted_is_told(terraform: Path, tmp_path: Path) -> None:
 
     assert not outcome.passed
     assert 'output "one" { value = 1 }' in outcome.words
+
+
+@pytest.mark.usefixtures("bench")
+def test_the_command_says_a_line_for_each(capsys: pytest.CaptureFixture[str]) -> None:
+    assert checking.main(["terraform/modules/network/gcp"]) == 0
+    *lines, summary = capsys.readouterr().out.splitlines()
+
+    assert sorted(lines)[0] == "ok      format  as terraform fmt has it"
+    assert sorted(lines)[1].startswith("ok      modules/network/gcp  valid, ")
+    assert summary.startswith("2 of 2 passed in ")
+
+
+@pytest.mark.usefixtures("bench")
+def test_the_command_says_what_failed_in_terraforms_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder := tmp_path / "modules" / "one" / "aws").mkdir(parents=True)
+    (folder / "main.tf").write_text('resource "aws_sns_topic" "this" {\n  names = "city"\n}\n', "utf-8")
+    monkeypatch.setattr(checking, "SOURCE", tmp_path)
+    monkeypatch.setattr(checking, "folders", lambda: ["modules/one/aws"])
+
+    assert checking.main(["modules/one/aws"]) == 1
+    said = capsys.readouterr().out
+    assert "FAILED  modules/one/aws\n" in said
+    assert 'An argument named "names" is not expected here.' in said
+
+
+def test_the_command_refuses_a_folder_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        checking.main(["modules/airflows/aws"])
+
+    assert ended.value.code == 2
+    assert "modules/airflows/aws: no such module or root below" in capsys.readouterr().err
