@@ -14,9 +14,13 @@ from tests.cli.conftest import NO_ENGINE
 from tests.repositories import Repository
 from tests.terraform.standin import Environment
 
+from mlops_config.ledger.history import ledger_of
+from mlops_config.store import open_store
+from mlops_config.store.interface import LedgerName
+
 COMMAND = Path(sys.executable).with_name("mlops-config")
 LIMIT_SECONDS = 180
-PROJECT, MODEL = "city-taxi", "trip-fare"
+MODEL = "trip-fare"
 _OURS = ("AWS_", "AIRFLOW_", "CLOUDSDK_", "GITHUB_", "GOOGLE_", "MLFLOW_", "MLOPS_", "STANDIN_", "TF_")
 """What variables begin with that would lead the command elsewhere than a test does."""
 _BESIDE = ("dags", "docker", "requirements")
@@ -59,6 +63,7 @@ class TerraformCheckout:
         self.repository = Repository(folder / "fares")
         self.folder, self.cloud = self.repository.folder, folder / "cloud"
         self._named, self._provider = cloud, standin.with_cloud(self.cloud)
+        self.project = "city-taxi"
         self.variables: dict[str, str] = {}
         """What each process has besides."""
         shutil.copytree(tree, self.folder / "terraform", symlinks=True)
@@ -76,6 +81,7 @@ class TerraformCheckout:
         copy.repository = Repository.__new__(Repository)
         copy.repository.folder = copy.folder = folder / "fares"
         copy.cloud, copy._named, copy.variables = folder / "cloud", self._named, dict(self.variables)
+        copy.project = self.project
         copy._provider = (standin or self._provider).with_cloud(copy.cloud)
         left = shutil.ignore_patterns(".terraform", ".terraform.lock.hcl") if fresh else None
         shutil.copytree(self.folder, copy.folder, symlinks=True, ignore=left)
@@ -95,9 +101,10 @@ class TerraformCheckout:
         shutil.rmtree(self.folder / "configs")
         shutil.copytree(example / "configs", self.folder / "configs")
 
-    def own_parts(self) -> None:
-        """Dev's Airflow, buckets and images are somebody else's, so that a plan takes a second."""
-        (self.root() / "terraform.tfvars").write_text(OWN_PARTS)
+    def own_parts(self, environment: str = "dev", account: str = "777788889999") -> None:
+        """Its Airflow, buckets and images are there already, so that a plan takes a second."""
+        text = OWN_PARTS.replace("777788889999", account)
+        (self.root(environment) / "terraform.tfvars").write_text(text)
 
     def environment(self, without: Iterable[str], variables: Mapping[str, str]) -> dict[str, str]:
         """The variables of a process; ``without`` names those that it must not have."""
@@ -136,8 +143,9 @@ class TerraformCheckout:
 
     def ledger(self, environment: str = "dev") -> list[dict[str, Any]]:
         """The ledger's entries, oldest first."""
-        told = self("log", "--environment", environment, "--limit", "0", "--format", "jsonl").out
-        return [json.loads(line) for line in told.splitlines()]
+        store = open_store((self.folder / ".mlops-config" / "store").as_uri())
+        entries = ledger_of(store, LedgerName(self.project, MODEL, environment)).entries()
+        return [entry.model_dump(mode="json") for entry in entries]
 
     def events(self, environment: str = "dev") -> list[tuple[str, str]]:
         """What the ledger says happened since releases were made, and how it ended."""

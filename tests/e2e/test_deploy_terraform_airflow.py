@@ -54,6 +54,7 @@ def checkout(
     tree = initialised("environments/dev/aws").parents[2]
     checkout = TerraformCheckout(tmp_path_factory.mktemp("provisioned"), tree, standin_mirror)
     checkout.own_parts()
+    checkout.project = PROJECT
     outputs = OUTPUTS.format(url=place.airflow.address, dags=place.airflow.dags)
     (checkout.root() / "airflow_override.tf").write_text(outputs)
     for kind in Kind:
