@@ -62,7 +62,8 @@ def change(scene: Scene, project: Project, environment: str) -> str:
         plan = _plan(project, environment)
         cause = f"monitoring.drift.drift_share_fraction {before} → {after}"
         scene.require(f"because {cause}" in said.out, f"the plan does not say that it is for {cause}")
-        step.found(f"{environment} {SECOND}: {plan['summary']}", because=cause)
+        counts = [each for each in plan["summary"].split(", ") if not each.startswith("0 ")]
+        step.found(f"{environment} {SECOND}: {', '.join(counts)}", because=cause)
     scene.show(said.out.split("\nrelease   ")[0])
     return str(plan["digest"])
 
