@@ -3,17 +3,18 @@
 import json
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from tools.generate_terraform_variables import written
 
 from mlops_config.cli import main
-from mlops_config.ledger.entries import Event
+from mlops_config.ledger.entries import Draft, Event
 from tests.infrastructure.deployments import Checkout
 from tests.orchestration.releases import release
 from tests.repositories import Repository
-from tests.runtime.rollback.activated import copied, ledger_of, releases
+from tests.runtime.rollback.activated import copied, ledger_of, record_of, releases
 from tests.terraform.standin import Environment
 
 NOTE = """
@@ -104,6 +105,27 @@ def test_infrastructure_follows_once_the_rest_is_back(went: Went) -> None:
         (Event.PROVISIONED, "succeeded"),
         (Event.DEPLOYMENT_ENDED, "succeeded"),
     ]
+
+
+def test_the_dag_folder_that_was_deployed_to_goes_back_though_nobody_names_it(
+    went: Went, tmp_path: Path
+) -> None:
+    went.describe(NOTE)
+    dags = tmp_path / "dags"
+    dags.mkdir()
+    went.run("deploy", "--no-terraform", "--dags-folder", str(dags), "--no-run")
+    file = dags / "mlops" / "city-taxi" / "trip-fare" / "dev" / "deployment.json"
+    assert json.loads(file.read_bytes())["release"] == "0.2.0"
+    given = Draft(
+        event=Event.ACTIVATED,
+        time=datetime.now(UTC),
+        config_digest=record_of(went.folder, "0.2.0").config_digest,
+        release="0.2.0",
+        uri=file.as_uri(),
+    )
+    ledger_of(went.folder).append(given)
+    went.run("rollback")
+    assert json.loads(file.read_bytes())["release"] == "0.1.0"
 
 
 def test_what_would_be_lost_is_for_people_to_decide(went: Went) -> None:
