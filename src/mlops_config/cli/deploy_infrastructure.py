@@ -1,6 +1,7 @@
 """The Terraform part of ``mlops-config deploy``: its arguments, and what is done for them."""
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -281,7 +282,11 @@ class Infrastructure:
 
 def provisioned_rows(done: "Provisioned") -> Rows:
     """What Terraform did, for people."""
-    told = [f"{name} = {value}" for name, value in done.outputs.items() if value not in (None, "", [], {})]
+    told = [
+        f"{name} = {value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in done.outputs.items()
+        if value not in (None, "", [], {})
+    ]
     labels = ["outputs", *[""] * len(told)]
     rows: Rows = [("terraform", f"{done.record.summary} in {done.record.directory}")]
     return [*rows, *zip(labels, told, strict=False)]

@@ -74,7 +74,7 @@ def as_markdown(plan: Plan, causes: Causes | None = None, limit_bytes: int = 60_
     if rows:
         parts.append(table(_HEADER, rows))
     left = len(plan.changes) + len(plan.outputs) - len(rows)
-    sections = (
+    sections: tuple[tuple[str, tuple[ResourceChange, ...], Causes], ...] = (
         (f"Every value: {html_code(summary(plan.changes))}", plan.changes, causes),
         (f"Changed outside of Terraform: {html_code(in_the_past(plan.drift))}", plan.drift, {}),
     )
