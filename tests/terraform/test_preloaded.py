@@ -9,12 +9,12 @@ _RESOURCE = 'provider "aws" { region = "eu-central-1" }\nresource "aws_sns_topic
 
 
 def test_a_provider_works_the_same_with_and_without(terraform: Path, tmp_path: Path) -> None:
-    environment = prepare(tmp_path / "standin")
+    environment = prepare(tmp_path / ("a long name " * 10) / "standin")
     made = []
     for name in ("alone", "forked"):
         (root := tmp_path / name).mkdir()
         (root / "main.tf").write_text(_RESOURCE, "utf-8")
-        workspace = Workspace(root, terraform, environment.with_cloud(tmp_path / f"{name}-cloud"))
+        workspace = Workspace(root, terraform, environment.with_cloud(Path("..", f"{name}-cloud")))
         if name == "alone":
             made.append(_applied(workspace))
         else:
@@ -28,7 +28,7 @@ def test_a_provider_works_the_same_with_and_without(terraform: Path, tmp_path: P
 def _applied(workspace: Workspace) -> str:
     workspace.done("init", "-input=false")
     workspace.done("apply", "-input=false", "-auto-approve")
-    (file,) = (workspace.environment.cloud / "aws_sns_topic").glob("*.json")
+    (file,) = (workspace.folder / workspace.environment.cloud / "aws_sns_topic").glob("*.json")
     return file.name + file.read_text("utf-8")
 
 

@@ -23,7 +23,8 @@ def serve(path: str) -> None:
     """Says ``ready`` when it listens. Single-threaded, and gRPC is only imported: so forks are sound."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path)
+    os.chdir(os.path.dirname(path))  # noqa: PTH120 a whole path may be longer than a socket's may be
+    listener.bind(os.path.basename(path))  # noqa: PTH119
     listener.listen(64)
     listener.settimeout(_LOOK_AROUND_SECONDS)
     starter = os.getppid()
@@ -40,7 +41,7 @@ def serve(path: str) -> None:
 
 
 def _become_a_provider(connection: socket.socket) -> NoReturn:
-    """Serves with the starter's streams and environment until Terraform is done or the starter dies."""
+    """Serves with the starter's streams, folder and environment until Terraform or the starter ends."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     connection.settimeout(None)
     try:
@@ -52,6 +53,7 @@ def _become_a_provider(connection: socket.socket) -> NoReturn:
             order = json.loads(lines.readline())
         os.environ.clear()
         os.environ.update(order["environment"])
+        os.chdir(order["folder"])
         done = threading.Event()
 
         def until_the_starter_dies() -> None:
