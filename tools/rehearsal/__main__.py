@@ -73,12 +73,15 @@ def _rehearsed(options: "Options", *, breaking: bool) -> int:
 
 
 def _told(scene: "Scene", *, breaking: bool) -> None:
+    from tests.terraform import standin
+
     from tools.rehearsal import story
 
-    if breaking:
-        story.tell_breakages(scene)
-    else:
-        story.tell(scene)
+    with standin.preloaded(scene.mirror):
+        if breaking:
+            story.tell_breakages(scene)
+        else:
+            story.tell(scene)
 
 
 def _missing() -> str:
