@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import pytest
-from tests.orchestration.releases import Edit, adding, release
 from tools.loop.servers_airflow import Airflow
 
 from mlops_config.kinds import Kind
@@ -24,6 +23,7 @@ from mlops_config.orchestration.api_answers import DagRun, TaskInstance
 from mlops_config.orchestration.deployment import Deployment, connection_id
 from mlops_config.orchestration.describing import deployment_of
 from mlops_config.orchestration.folder import open_folder
+from tests.orchestration.releases import Edit, adding, release
 
 LIMIT_SECONDS = 180.0
 FAR = datetime.now(UTC) + timedelta(hours=12)

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.cli.conftest import NO_ENGINE
-from tests.repositories import Repository
-from tests.terraform.standin import Environment
-
 from mlops_config.ledger.history import ledger_of
 from mlops_config.store import open_store
 from mlops_config.store.interface import LedgerName
+from tests.cli.conftest import NO_ENGINE
+from tests.repositories import Repository
+from tests.terraform.standin import Environment
 
 COMMAND = Path(sys.executable).with_name("mlops-config")
 LIMIT_SECONDS = 180

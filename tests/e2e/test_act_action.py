@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from tests.services.act import Act
 from tests.services.caller import Caller
 from tests.services.s3 import environment, running_s3

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.github.root_modules import add_root_modules
-from tests.services.act import Act, Run
-from tests.services.caller import Caller
-from tests.services.github_api import GitHubApi, State, serving
-from tests.terraform.standin import Environment
 
 from mlops_config.cli import main
 from mlops_config.ledger.entries import LedgerEntry
 from mlops_config.ledger.history import ledger_of
 from mlops_config.store import open_store
 from mlops_config.store.interface import LedgerName
+from tests.github.root_modules import add_root_modules
+from tests.services.act import Act, Run
+from tests.services.caller import Caller
+from tests.services.github_api import GitHubApi, State, serving
+from tests.terraform.standin import Environment
 
 EXAMPLE = ".github/workflows/deploy.yml"
 NAME = LedgerName("city-taxi", "trip-fare", "dev")

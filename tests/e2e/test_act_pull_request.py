@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.services.act import Act, Run
 from tests.services.caller import Caller
 from tests.services.github_api import GitHubApi, State, serving

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import requests
+
 from tests.services import unavailable
 from tests.services.act import Act, Run
 from tests.services.caller import Caller

@@ -7,10 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.github.root_modules import add_root_modules
-from tests.services.act import Act, Run
-from tests.services.caller import Caller
-from tests.terraform.standin import Environment
 
 from mlops_config.cli import main
 from mlops_config.ledger.entries import LedgerEntry
@@ -18,6 +14,10 @@ from mlops_config.ledger.history import ledger_of
 from mlops_config.orchestration.feedback import write_activated
 from mlops_config.store import open_store
 from mlops_config.store.interface import LedgerName
+from tests.github.root_modules import add_root_modules
+from tests.services.act import Act, Run
+from tests.services.caller import Caller
+from tests.terraform.standin import Environment
 
 WORKFLOW = ".github/workflows/rollback.yml"
 NAME = LedgerName("city-taxi", "trip-fare", "dev")

@@ -1,6 +1,7 @@
 """Jobs of our own .github/workflows/selftest.yml, run by act: what it sees need not wait for GitHub."""
 
 import pytest
+
 from tests.repositories import Repository
 from tests.services.act import stage
 

@@ -10,9 +10,6 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from tests.e2e.airflow_jobs import Place, edits_of, eventually, jobs_of, kill, parent_of
-from tests.orchestration.releases import release, replacing
-from tests.runtime.projects import ROOT, write_trips
 from tools.loop.servers import free_port
 from tools.loop.servers_airflow import Airflow
 
@@ -23,6 +20,9 @@ from mlops_config.ledger.ledger import Ledger
 from mlops_config.orchestration.api import AirflowApi
 from mlops_config.orchestration.deployment import asset_uri
 from mlops_config.store import open_store
+from tests.e2e.airflow_jobs import Place, edits_of, eventually, jobs_of, kill, parent_of
+from tests.orchestration.releases import release, replacing
+from tests.runtime.projects import ROOT, write_trips
 
 PROJECT, MODEL = "faults", "trip-fare"
 NUMBERS = count()

@@ -15,8 +15,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.e2e.airflow_jobs import not_due
-from tests.orchestration.releases import Edit, release, replacing
 from tools.loop.servers_airflow import Airflow
 
 from mlops_config.cli import main
@@ -27,6 +25,8 @@ from mlops_config.orchestration.api import AirflowApi
 from mlops_config.release.record import ReleaseRecord
 from mlops_config.release.verification import read_record
 from mlops_config.store import open_store
+from tests.e2e.airflow_jobs import not_due
+from tests.orchestration.releases import Edit, release, replacing
 
 PROJECT, MODEL, ENVIRONMENT = "deploy-story", "trip-fare", "deploys"
 DAG = f"{PROJECT}.{MODEL}.{ENVIRONMENT}"

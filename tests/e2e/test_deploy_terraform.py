@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.e2e.terraform_checkout import Said, TerraformCheckout
 from tests.services.s3 import environment as s3_environment
 from tests.terraform.standin import Environment

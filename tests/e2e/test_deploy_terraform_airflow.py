@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.airflow_jobs import Place, not_due
-from tests.e2e.terraform_checkout import Said, TerraformCheckout
-from tests.terraform.standin import Environment
 from tools.loop.servers_airflow import Airflow
 
 from mlops_config.kinds import Kind
 from mlops_config.orchestration.api import AirflowApi
+from tests.e2e.airflow_jobs import Place, not_due
+from tests.e2e.terraform_checkout import Said, TerraformCheckout
+from tests.terraform.standin import Environment
 
 PROJECT = "provisioned"
 RULES = "module.environment.module.monitoring[0].aws_prometheus_rule_group_namespace.this"

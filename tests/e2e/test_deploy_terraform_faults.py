@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.e2e.terraform_checkout import TerraformCheckout
 from tests.services import unavailable
 from tests.services.s3 import environment as s3_environment

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.services import unavailable
 from tools.environments import airflow
+
+from tests.services import unavailable
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = ["data", "release", "servers", "deploy", "traffic", "quiet", "shift", "alert", "retrain"]

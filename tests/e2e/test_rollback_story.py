@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from mlops_config.bundle.bundle import sha256_of
+from mlops_config.release.change_words import MINUS
+from mlops_config.runtime.rollback import running
 from tests.e2e.test_runtime_story import (
     MODEL,
     TRIP,
@@ -25,10 +29,6 @@ from tests.e2e.test_runtime_story import (
 )
 from tests.repositories import Repository
 from tests.services.processes import free_port
-
-from mlops_config.bundle.bundle import sha256_of
-from mlops_config.release.change_words import MINUS
-from mlops_config.runtime.rollback import running
 
 ALARM = "fare-errors"
 

@@ -21,6 +21,7 @@ import requests
 from docker.errors import NotFound
 from docker.models.containers import Container
 from docker.types import Mount
+
 from tests.repositories import Repository
 from tests.runtime.projects import write_trips
 

@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.conftest import NO_ENGINE
-from tests.repositories import Repository
-from tests.runtime.projects import write_trips
-from tests.services.processes import free_port
 
 from mlops_config.bundle.bundle import sha256_of
 from mlops_config.cli import main
 from mlops_config.deploy.local.deployer import LocalDeployer
+from tests.cli.conftest import NO_ENGINE
+from tests.repositories import Repository
+from tests.runtime.projects import write_trips
+from tests.services.processes import free_port
 
 ENDPOINT, MODEL = "trip-fare-dev", "trip-fare-dev"
 TRIP = {

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from tools.environments import airflow as airflow_environment
 from tools.loop.servers import Servers
 from tools.loop.servers_airflow import PARTS, Airflow
@@ -35,15 +34,4 @@ def running_airflow(
         if "dag-processor" not in parts:
             airflow.command("dags", "reserialize")
         airflow.until_healthy()
-        yield airflow
-
-
-@pytest.fixture(scope="session")
-def airflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
-    """An Airflow 3.3 with this repository's DAGs that all tests of a worker share: use projects of your own.
-
-    Deployments go to its ``deployments`` folder and are parsed within seconds; a Connection of a test's own
-    needs an environment of a name of its own.
-    """
-    with running_airflow(tmp_path_factory.mktemp("airflow")) as airflow:
         yield airflow

@@ -55,16 +55,6 @@ def test_the_policy_allows_what_the_store_calls_and_nothing_else() -> None:
     assert allowed == {needed[name] for name in called}
 
 
-def test_the_policy_that_forbids_overwriting_covers_the_write_once_folders() -> None:
-    (statement,) = json_blocks(STORES)[2]["Statement"]
-    assert statement["Effect"] == "Deny"
-    assert [resource.rpartition("/configs/")[2] for resource in statement["Resource"]] == [
-        "*/bundles/*",
-        "*/releases/*",
-        "*/ledger/*",
-    ]
-
-
 def test_the_retries_told_are_the_ones_made() -> None:
     statuses = ", ".join(str(status) for status in sorted(TEMPORARY_STATUSES))
     assert statuses in " ".join(STORES.split())

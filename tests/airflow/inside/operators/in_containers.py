@@ -4,6 +4,7 @@ import base64
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from tests.airflow.inside.operators.running import RUN_ID, connection, context_o
 
 IMAGE = os.environ.get("TEST_IMAGE", "")
 CONFIG = "/app/configs/dev_monitoring_config.yaml"
+LABEL, DAG_RUN = "io.mlops-config.dag-run", f"fares.trip-fare.dev.monitoring/{RUN_ID}"
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +38,26 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_left(engine: docker.DockerClient) -> Iterator[None]:
-    """No test leaves a container, running or not, or a volume of one."""
-    volumes = {volume.name for volume in engine.volumes.list()}
+    """No test leaves a container, running or not, or a volume of one. Other tests' engine is the same."""
+    began = time.time()
     yield
     assert ours(engine) == []
-    assert {volume.name for volume in engine.volumes.list()} <= volumes
+    events = list(engine.events(since=f"{began:.9f}", until=f"{time.time():.9f}", decode=True))
+    containers = {
+        event["Actor"]["ID"]
+        for event in events
+        if event["Type"] == "container" and event["Actor"]["Attributes"].get(LABEL) == DAG_RUN
+    }
+    mounted = {
+        event["Actor"]["ID"]
+        for event in events
+        if event["Type"] == "volume" and event["Actor"]["Attributes"].get("container") in containers
+    }
+    assert mounted & {volume.name for volume in engine.volumes.list()} == set()
 
 
 def ours(engine: docker.DockerClient) -> list[Any]:
-    label = f"io.mlops-config.dag-run=fares.trip-fare.dev.monitoring/{RUN_ID}"
-    found: list[Any] = engine.containers.list(all=True, filters={"label": label})
+    found: list[Any] = engine.containers.list(all=True, filters={"label": f"{LABEL}={DAG_RUN}"})
     return found
 
 
@@ -97,7 +109,7 @@ def test_the_job_is_told_what_it_belongs_to() -> None:
         "MLOPS_COMMIT": "e" * 40,
         "MLOPS_IMAGE": IMAGE,
         "MLOPS_IMAGE_DIGEST": IMAGE.partition("@")[2],
-        "MLOPS_DAG_RUN": f"fares.trip-fare.dev.monitoring/{RUN_ID}",
+        "MLOPS_DAG_RUN": DAG_RUN,
         "OMP_NUM_THREADS": "2",
     }
 
