@@ -29,7 +29,7 @@ class Environment(NamedTuple):
     name: str
     folder: Path
     newest_python: tuple[int, int]
-    """As its packages say in Requires-Python, or as they were tried."""
+    """As its packages say in Requires-Python, and have wheels for."""
     has_source: bool = False
     """Whether this package is in it, as it lies here."""
 
@@ -81,8 +81,8 @@ ALL = {
         Environment("airflow-3.3", AIRFLOW / "3.3", (3, 14), has_source=True),
         Environment("airflow-3.1", AIRFLOW / "3.1", (3, 13), has_source=True),
         # Terraform's plug-in protocol in Python is of protobuf 5.
-        Environment("provider", ROOT / ".cache" / "provider", (3, 13)),
-        Environment("checkov", ROOT / ".cache" / "checkov", (3, 13)),
+        Environment("provider", ROOT / ".cache" / "provider", (3, 14)),
+        Environment("checkov", ROOT / ".cache" / "checkov", (3, 14)),
     )
 }
 

@@ -13,9 +13,9 @@ from typing import Any
 import docker
 import pytest
 from tools.environments import AIRFLOW_VERSIONS
-from tools.environments import airflow as airflow_environment
 
 from tests.services import unavailable
+from tests.services.airflow import python_with
 from tests.services.engine import PREFIX, busybox_tar, remove_images
 from tests.services.registry import running_registry
 
@@ -73,11 +73,8 @@ def image(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory)
 
 def inside(version: str, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """Runs Airflow's Python."""
-    python = airflow_environment(version).python
-    if not python.exists():
-        unavailable(f"no Airflow {version} (make environments)")
     return subprocess.run(
-        [str(python), *arguments],
+        [str(python_with(version)), *arguments],
         env={**os.environ, **environment},
         cwd=ROOT,
         capture_output=True,

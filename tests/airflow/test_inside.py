@@ -5,19 +5,17 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tools.environments import AIRFLOW_VERSIONS
 
-from tests.services import unavailable
+from tests.services.airflow import python_with
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("version", ["3.3", "3.1"])
+@pytest.mark.parametrize("version", AIRFLOW_VERSIONS)
 def test_the_dags_hold_inside_airflow(version: str) -> None:
-    python = ROOT / ".cache" / "airflow" / version / "bin" / "python"
-    if not python.exists():
-        unavailable(f"there is no Airflow {version}: make environments")
     done = subprocess.run(
-        [python, "-m", "pytest", "-q", "tests/airflow/inside"],
+        [python_with(version), "-m", "pytest", "-q", "tests/airflow/inside"],
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
         capture_output=True,

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tools.environments import airflow
 
 from tests.services import unavailable
+from tests.services.airflow import python_with
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = ["data", "release", "servers", "deploy", "traffic", "quiet", "shift", "alert", "retrain"]
@@ -48,8 +48,7 @@ def command(folder: Path) -> list[str]:
 @pytest.fixture(scope="module", autouse=True)
 def needed() -> None:
     """Ends a test where the story cannot be told."""
-    if not airflow("3.3").python.exists():
-        unavailable("no Airflow 3.3 (make environments)")
+    python_with("3.3")
     if shutil.which("prometheus") is None:
         unavailable("no prometheus on PATH (Debian: apt-get install prometheus)")
 

@@ -4,11 +4,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from tools.environments import airflow as airflow_environment
 from tools.loop.servers import Servers
 from tools.loop.servers_airflow import PARTS, Airflow
 
 from tests.services import unavailable
+
+
+def python_with(version: str) -> Path:
+    """The interpreter of the environment with this Airflow; ends the test where there is none.
+
+    A Python that this Airflow is not for is no fault of the machine: the test is skipped, in CI too.
+    """
+    environment = airflow_environment(version)
+    if not environment.runs_here:
+        pytest.skip(f"Airflow {version} is not for this Python")
+    if not environment.python.exists():
+        unavailable(f"there is no Airflow {version}: make environments")
+    return environment.python
 
 
 @contextmanager
@@ -25,8 +39,7 @@ def running_airflow(
     Without a DAG processor among its ``parts`` they are parsed once. ``users`` are names with passwords;
     without any, everybody is an admin and needs no login.
     """
-    if not airflow_environment(version).python.exists():
-        unavailable(f"no Airflow {version} (make environments)")
+    python_with(version)
     with Servers(folder / "logs") as servers:
         airflow = Airflow(servers, folder / "airflow", version=version, users=users)
         airflow.add_dags(dags)
