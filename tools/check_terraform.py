@@ -73,13 +73,17 @@ def bench(folder: Path, program: Path) -> Iterator[Bench]:
     Raises ``FileNotFoundError`` when the Python that runs the stand-ins is not there.
     """
     tree = standin.stage(SOURCE, folder / "tree" / "terraform")
-    if os.environ.get("MLOPS_REAL_PROVIDERS") == "1":
+    if _providers_are_real():
         cache = ROOT / ".cache" / "terraform-providers"
         cache.mkdir(parents=True, exist_ok=True)
         yield Bench(tree, program, {**_LEAN, "TF_PLUGIN_CACHE_DIR": str(cache)})
         return
     with standin.preloaded(standin.prepare(folder / "standin")) as environment:
         yield Bench(tree, program, {**_LEAN, **environment.variables})
+
+
+def _providers_are_real() -> bool:
+    return os.environ.get("MLOPS_REAL_PROVIDERS") == "1"
 
 
 def formatted(program: Path, source: Path = SOURCE) -> Outcome:
@@ -194,7 +198,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _report(place: Path, program: Path, wanted: Sequence[str], *, scan: bool) -> int:
     begun = time.monotonic()
-    with bench(place, program) as prepared, ThreadPoolExecutor(AT_ONCE) as pool:
+    # Two at once may not fill Terraform's cache of providers.
+    at_once = 1 if _providers_are_real() else AT_ONCE
+    with bench(place, program) as prepared, ThreadPoolExecutor(at_once) as pool:
         checks: list[Callable[[], Outcome]] = [lambda: formatted(program)]
         checks += [scanned] if scan else []
         checks += [lambda folder=each: checked(prepared, folder) for each in wanted]  # type: ignore[misc]
