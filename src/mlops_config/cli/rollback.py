@@ -170,27 +170,11 @@ def _return_of(
     arguments: argparse.Namespace, opened: "Opened", outcome: "RollbackOutcome"
 ) -> "Return | None":
     """What the infrastructure has to follow to; ``None``: nothing went back, or it is left alone."""
-    if outcome.plan is None or not (outcome.rolled_back or outcome.dry_run) or arguments.no_terraform:
-        return None
-    if arguments.if_needed and arguments.terraform is None:
-        return None
-    from mlops_config.contract.validators import Validators
-    from mlops_config.infrastructure.root_module import root_module_of
-    from mlops_config.pipeline import OUTPUT_NAME
-
-    module = root_module_of(opened.settings, opened.environment, opened.root, arguments.terraform)
-    if module is None:
+    if arguments.no_terraform or (arguments.if_needed and arguments.terraform is None):
         return None
     from mlops_config.infrastructure.going_back import Return
 
-    return Return(
-        module,
-        opened.store,
-        opened.ledger.name,
-        outcome.plan.target.record.name,
-        Validators(opened.contracts, opened.root, light=False),
-        opened.root / OUTPUT_NAME,
-    )
+    return Return.after(opened, outcome, arguments.terraform)
 
 
 def _followed(outcome: "RollbackOutcome", back: "Return", console: "Console", *, dry_run: bool) -> _Followed:

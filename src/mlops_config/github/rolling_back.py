@@ -11,7 +11,6 @@ from mlops_config.release.markdown import fenced
 if TYPE_CHECKING:
     from mlops_config.infrastructure.going_back import Return
     from mlops_config.runtime.rollback.opening import Opened
-    from mlops_config.runtime.rollback.running import RollbackOutcome
 
 _PLAN_BYTES = 500_000
 """Half of what a step's summary holds: the rollback's own plan is in it too."""
@@ -26,6 +25,7 @@ def roll_back(step: Step) -> int:
         IntegrityError, ServiceError: as ``mlops-config rollback``; it went back, but its infrastructure did
             not follow, also as FindingsError.
     """
+    from mlops_config.infrastructure.going_back import Return
     from mlops_config.runtime.opening import Request
     from mlops_config.runtime.rollback.job import dags_folder_of, run
     from mlops_config.runtime.rollback.opening import opened
@@ -66,32 +66,10 @@ def roll_back(step: Step) -> int:
                 "rolled-back": outcome.rolled_back,
             }
         )
-    back = _return_of(found, outcome)
+    back = Return.after(found, outcome)
     if back is not None:
         _follow(step, found, back, is_dry=is_dry)
     return outcome.exit_code
-
-
-def _return_of(found: "Opened", outcome: "RollbackOutcome") -> "Return | None":
-    """What the infrastructure has to follow to; ``None``: nothing went back, or there is no Terraform."""
-    from mlops_config.contract.validators import Validators
-    from mlops_config.infrastructure.going_back import Return
-    from mlops_config.infrastructure.root_module import root_module_of
-    from mlops_config.pipeline import OUTPUT_NAME
-
-    if outcome.plan is None or not (outcome.rolled_back or outcome.dry_run):
-        return None
-    module = root_module_of(found.settings, found.environment, found.root, None)
-    if module is None:
-        return None
-    return Return(
-        module,
-        found.store,
-        found.ledger.name,
-        outcome.plan.target.record.name,
-        Validators(found.contracts, found.root, light=False),
-        found.root / OUTPUT_NAME,
-    )
 
 
 def _follow(step: Step, found: "Opened", back: "Return", *, is_dry: bool) -> None:

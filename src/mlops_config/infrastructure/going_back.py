@@ -6,6 +6,7 @@ Configuration, image and model are back by then and serve. What is left is told 
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlops_config.console import Console
 from mlops_config.contract.validators import Validators
@@ -19,11 +20,16 @@ from mlops_config.infrastructure.provisioning import (
     subject_of,
     write_files,
 )
-from mlops_config.infrastructure.root_module import RootModule
+from mlops_config.infrastructure.root_module import RootModule, root_module_of
 from mlops_config.infrastructure.subjects import Subject, compared
 from mlops_config.ledger.history import ledger_of
 from mlops_config.orchestration.released import released
+from mlops_config.pipeline import OUTPUT_NAME
 from mlops_config.store.interface import LedgerName, Store
+
+if TYPE_CHECKING:
+    from mlops_config.runtime.rollback.opening import Opened
+    from mlops_config.runtime.rollback.running import RollbackOutcome
 
 _LASTS = timedelta(hours=2)
 
@@ -38,6 +44,28 @@ class Return:
     release: str
     validators: Validators
     output: Path
+
+    @classmethod
+    def after(
+        cls, opened: "Opened", outcome: "RollbackOutcome", directory: Path | None = None
+    ) -> "Return | None":
+        """What the infrastructure has to follow to; ``None``: nothing went back, or there is no root module.
+
+        ``directory`` is a root module that is named in place of the settings'.
+        """
+        if outcome.plan is None or not (outcome.rolled_back or outcome.dry_run):
+            return None
+        module = root_module_of(opened.settings, opened.environment, opened.root, directory)
+        if module is None:
+            return None
+        return cls(
+            module,
+            opened.store,
+            opened.ledger.name,
+            outcome.plan.target.record.name,
+            Validators(opened.contracts, opened.root, light=False),
+            opened.root / OUTPUT_NAME,
+        )
 
     @property
     def command(self) -> str:
