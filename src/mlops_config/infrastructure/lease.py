@@ -61,7 +61,7 @@ class Held:
     @property
     def job_id(self) -> str:
         """What the entries of this deployment have in common."""
-        assert self.entry.job_id is not None  # noqa: S101 written with it
+        assert self.entry.job_id is not None  # noqa: S101 deployment() appends it with one
         return self.entry.job_id
 
     def require(self) -> None:

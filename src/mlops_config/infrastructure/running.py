@@ -102,10 +102,16 @@ def answer(command: Sequence[str], cwd: Path, *, seconds: float | None = None) -
 def _start(command: Sequence[str], cwd: Path, out: int, err: int) -> "subprocess.Popen[bytes]":
     # A group of its own: a terminal sends Ctrl-C to the whole group, and Terraform takes a second one for
     # "give up at once". It gets ours.
-    group = {} if os.name == "nt" else {"process_group": 0}
+    group = None if os.name == "nt" else 0
     try:
-        return subprocess.Popen(  # type: ignore[call-overload,no-any-return]  # noqa: S603 as above
-            command, cwd=cwd, env=environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=err, **group
+        return subprocess.Popen(  # noqa: S603 Terraform, whose arguments are paths and fixed words
+            command,
+            cwd=cwd,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            process_group=group,
         )
     except OSError as error:
         raise _not_started(command, cwd, error) from error

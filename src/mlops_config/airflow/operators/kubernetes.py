@@ -173,7 +173,8 @@ def manifest(task: KubernetesJob, context: Any) -> dict[str, Any]:
     from kubernetes.client import ApiClient
 
     document: dict[str, Any] = ApiClient().sanitize_for_serialization(pod)
-    return json.loads(json.dumps(document))  # type: ignore[no-any-return]  # JSON has no types
+    plain: dict[str, Any] = json.loads(json.dumps(document))
+    return plain
 
 
 def _restricted(**more: Any) -> k8s.V1SecurityContext:
