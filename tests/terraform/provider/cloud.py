@@ -7,6 +7,7 @@
 ``"hang": true``: the call waits until Terraform is interrupted.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -36,12 +37,12 @@ class Cloud:
     def call(self, kind: str, operation: str, name: str) -> None:
         """Notes the call, and fails it when a fault is on order for it."""
         call = f"{kind}.{operation}"
-        log = self.folder / "calls.log"
-        before = 0
-        if log.exists():
-            before = sum(line.split(" ")[0] == call for line in log.read_text("utf-8").splitlines())
-        with log.open("a", encoding="utf-8") as lines:
-            lines.write(f"{call} {name}\n")
+        with (self.folder / "calls.log").open("a+", encoding="utf-8") as log:
+            # Terraform calls in parallel; each call must see those before it.
+            fcntl.flock(log, fcntl.LOCK_EX)
+            log.seek(0)
+            before = sum(line.split(" ")[0] == call for line in log)
+            log.write(f"{call} {name}\n")
         fault = self._faults().get(call)
         if fault is None or before < fault.get("after", 0):
             return

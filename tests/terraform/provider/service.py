@@ -5,6 +5,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,8 @@ class Provider(rpc.ProviderServicer):  # type: ignore[misc]
         self._data = described["data_source_schemas"]
         self._settings: Any = None
         self._cloud: Any = None
+        self._naming = threading.Lock()
+        self._named: set[tuple[str, str]] = set()
 
     # What the types are, and whether what is said of them makes sense.
 
@@ -220,8 +223,11 @@ class Provider(rpc.ProviderServicer):  # type: ignore[misc]
             seed = fingerprint(kind, wanted, again)
             values = filled(block, wanted, self._family.special(kind, wanted, self._settings, seed), seed)
             name = identity(kind, values)
-            if self._cloud.read(kind, name) is None or name in names:
-                return values, name
+            with self._naming:
+                free = (kind, name) not in self._named and self._cloud.read(kind, name) is None
+                if free or name in names:
+                    self._named.add((kind, name))
+                    return values, name
             names.add(name)
             again += 1
 
