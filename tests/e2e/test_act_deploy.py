@@ -20,6 +20,8 @@ from tests.services.caller import Caller
 from tests.services.github_api import GitHubApi, State, serving
 from tests.terraform.standin import Environment
 
+KEY = "twenty characters, or more"
+PUSHED_PATH = ".github/workflows/pushed.yml"
 EXAMPLE = ".github/workflows/deploy.yml"
 NAME = LedgerName("city-taxi", "trip-fare", "dev")
 
@@ -49,8 +51,17 @@ class World:
     environments: Path
     standin: Environment
 
-    def run(self, workflow: str, event: str, payload: dict[str, Any], token: str = "job-token") -> Run:  # noqa: S107 a stand-in's
-        """Runs one of the caller's workflows."""
+    def run(
+        self,
+        workflow: str,
+        event: str,
+        payload: dict[str, Any],
+        *,
+        token: str = "job-token",  # noqa: S107 a stand-in's
+        key: str = "",
+        meanwhile: str = ":",
+    ) -> Run:
+        """Runs one of the caller's workflows; ``meanwhile`` a command before anything is deployed."""
         names = ("TF_CLI_CONFIG_FILE", "STANDIN_CLOUD")
         return self.act.run(
             self.caller.folder,
@@ -60,6 +71,7 @@ class World:
             env={
                 "GITHUB_API_URL": self.github.api_url,
                 "TEST_ENVIRONMENTS": str(self.environments),
+                "TEST_MEANWHILE": meanwhile,
                 **{name: self.standin.variables[name] for name in names},
             },
             variables={
@@ -69,6 +81,7 @@ class World:
                 "MLOPS_AWS_ROLE": "arn:aws:iam::777788889999:role/deploy",
                 "MLOPS_AWS_REGION": "eu-central-1",
             },
+            secrets={"MLOPS_PLAN_KEY": key} if key else {},
             token=token,
         )
 
@@ -147,7 +160,7 @@ def test_its_one_comment_has_a_row_and_the_plan_of_each_environment(opened: Run,
 
 def test_no_plan_file_leaves_a_job_without_a_key(opened: Run) -> None:
     kept = opened.artifacts / "mlops-config-deploy-plan-dev" / "dev"
-    assert sorted(path.name for path in kept.iterdir()) == ["outputs.json", "plan.md"]
+    assert sorted(path.name for path in kept.iterdir()) == ["outputs.json", "plan.json", "plan.md"]
 
 
 def test_a_pull_request_from_a_fork_is_left_out_and_said(world: World) -> None:
@@ -160,8 +173,14 @@ def test_a_pull_request_from_a_fork_is_left_out_and_said(world: World) -> None:
 
 @pytest.fixture(scope="module")
 def pushed(world: World) -> Run:
-    """The run of a push to main."""
-    return world.run(".github/workflows/pushed.yml", "push", world.caller.push("refs/heads/main"))
+    """The run of a push to main, with a key; before it is deployed the files would plan something else."""
+    return world.run(
+        PUSHED_PATH,
+        "push",
+        world.caller.push("refs/heads/main"),
+        key=KEY,
+        meanwhile="sed -i s/Enabled/Suspended/ terraform/environments/dev/aws/main.tf",
+    )
 
 
 def test_a_push_applies_what_it_planned_with_the_role_that_deploys(pushed: Run, world: World) -> None:
@@ -176,11 +195,50 @@ def test_a_push_applies_what_it_planned_with_the_role_that_deploys(pushed: Run, 
     assert provisioned.infrastructure.plan_digest == plans["dev"]["plan-digest"]
 
 
-def test_a_drift_found_on_schedule_is_an_issue_and_the_run_stays_green(pushed: Run, world: World) -> None:
-    assert pushed.exit_code == 0
+def test_with_a_key_the_very_plan_is_applied_that_the_other_job_sealed(pushed: Run, world: World) -> None:
+    kept = pushed.artifacts / "mlops-config-deploy-plan-dev" / "dev" / "plan.sealed"
+    assert b"aws_s3_bucket" not in kept.read_bytes()
+    (versioning,) = (path for path in world.standin.cloud.rglob("*.json") if "versioning" in str(path))
+    assert "Enabled" in versioning.read_text()
+
+
+def changed_by_somebody(world: World) -> tuple[Path, str, str]:
+    """What is there of the log group, as it was made, and as somebody changes it."""
     (place,) = (path for path in world.cloud() if "log_group" in str(path))
     before = place.read_text()
-    place.write_text(before.replace('"retention_in_days": 7', '"retention_in_days": 1'))
+    after = before.replace('"retention_in_days": 7', '"retention_in_days": 1')
+    assert after != before
+    return place, before, after
+
+
+@pytest.mark.usefixtures("pushed")
+def test_what_changed_since_it_was_planned_is_named_and_nothing_is_applied(
+    world: World, tmp_path: Path
+) -> None:
+    place, before, after = changed_by_somebody(world)
+    (tmp_path / "after.json").write_text(after)
+    entries = len(world.entries())
+    run = world.run(
+        PUSHED_PATH,
+        "push",
+        world.caller.push("refs/heads/main"),
+        meanwhile=f"cp '{tmp_path}/after.json' '{place}'",
+    )
+    found = place.read_text()
+    place.write_text(before)
+    assert run.exit_code != 0
+    assert run.failed_steps == ["Deploy"]
+    (error,) = (each.message for each in run.annotations if each.level == "error")
+    assert error.startswith("this is not the plan of dev that was reviewed")
+    assert "aws_cloudwatch_log_group.runs: update, which was not in the reviewed plan" in error
+    assert found == after
+    assert "provisioned" not in {entry.event for entry in world.entries()[entries:]}
+
+
+def test_a_drift_found_on_schedule_is_an_issue_and_the_run_stays_green(pushed: Run, world: World) -> None:
+    assert pushed.exit_code == 0
+    place, _, after = changed_by_somebody(world)
+    place.write_text(after)
     schedule = {"schedule": "17 4 * * 1-5", "repository": world.caller.push("refs/heads/main")["repository"]}
     run = world.run(EXAMPLE, "schedule", schedule)
     assert run.exit_code == 0, run.log

@@ -6,6 +6,9 @@ from tests.repositories import ROOT
 
 SETTINGS = "terraform: {directory: 'terraform/environments/{environment}/aws'}\n"
 
+SECRET = "known to Terraform alone"
+"""What no file that leaves a job in the clear may hold."""
+
 MAIN = """\
 terraform {
   required_providers {
@@ -20,6 +23,7 @@ provider "aws" {
 
 resource "aws_s3_bucket" "releases" {
   bucket = "acme-fares-ENVIRONMENT"
+  tags   = { contact = sensitive("SECRET") }
 }
 
 resource "aws_s3_bucket_versioning" "releases" {
@@ -50,4 +54,5 @@ def add_root_modules(folder: Path, state: Path, environments: tuple[str, ...] = 
         own = ROOT / "terraform" / "environments" / environment / "aws" / "release.tf"
         (root / "release.tf").write_text(own.read_text("utf-8"), "utf-8")
         text = MAIN.replace("STATE", str(state / f"{environment}.tfstate"))
-        (root / "main.tf").write_text(text.replace("ENVIRONMENT", environment), "utf-8")
+        text = text.replace("ENVIRONMENT", environment).replace("SECRET", SECRET)
+        (root / "main.tf").write_text(text, "utf-8")

@@ -2,10 +2,11 @@
 
 import io
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from tests.github.root_modules import add_root_modules
+from tests.github.root_modules import SECRET, add_root_modules
 from tests.github.test_deploying_targets import context
 from tests.repositories import Repository
 
@@ -36,6 +37,18 @@ class Project:
         words = ["release", "--environment=dev", f"--version={version}", f"--store={self.store}"]
         assert main([*words, f"--root={self.repository.folder}"]) == 0
 
+    @contextmanager
+    def edited(self, before, after):
+        """The root module with something else in it."""
+        path = self.repository.folder / "terraform" / "environments" / "dev" / "aws" / "main.tf"
+        text = path.read_text()
+        assert before in text
+        path.write_text(text.replace(before, after))
+        try:
+            yield
+        finally:
+            path.write_text(text)
+
     def objects(self):
         """What is in the cloud, by the file it lies in."""
         found = {path: json.loads(path.read_text()) for path in self.cloud.rglob("*.json")}
@@ -61,13 +74,15 @@ class Job:
     def __init__(self, project, folder, mode, event="push", **inputs):
         folder.mkdir()
         self.said = io.StringIO()
-        self.left = folder / "mlops-config" / "dev"
+        self.artifact = folder / "mlops-config"
+        """What the workflow uploads, and the job that deploys gets back as it is."""
+        self.left = self.artifact / "dev"
         self._summary = folder / "summary.md"
         given = {"environment": "dev", "mode": mode, "store": project.store} | inputs
         names = {f"MLOPS_INPUT_{name.upper().replace('-', '_')}": value for name, value in given.items()}
         about = replace(context(folder, event), summary_path=self._summary)
-        tree, output = project.repository.folder, folder / "mlops-config"
-        self._step = Step(about, tree, output, names, ActionConsole(self.said))
+        tree = project.repository.folder
+        self._step = Step(about, tree, self.artifact, names, ActionConsole(self.said))
 
     def run(self):
         with pytest.MonkeyPatch.context() as patch:
@@ -115,11 +130,19 @@ def test_a_plan_is_in_the_summary_and_leaves_its_digest(planned):
 
 
 def test_with_a_key_the_plan_file_leaves_the_job_sealed(planned):
-    assert planned.files == ["outputs.json", "plan.md", "plan.sealed"]
+    assert planned.files == ["outputs.json", "plan.json", "plan.md", "plan.sealed"]
     sealed = (planned.left / "plan.sealed").read_bytes()
     assert b"tfplan" not in sealed
     assert b"aws_s3_bucket" not in sealed
     assert f"::add-mask::{KEY}" in planned.said.getvalue()
+
+
+def test_no_file_that_leaves_the_job_holds_a_secret(planned):
+    document = json.loads((planned.left / "plan.json").read_bytes())
+    assert any(value["sensitive"] for change in document["changes"] for value in change["values"])
+    for path in planned.left.iterdir():
+        assert SECRET.encode() not in path.read_bytes(), path.name
+    assert SECRET not in planned.summary + planned.said.getvalue()
 
 
 def test_a_pull_request_is_planned_as_its_files_are_and_without_a_key_no_plan_file_leaves(project, job):
@@ -132,7 +155,7 @@ def test_a_pull_request_is_planned_as_its_files_are_and_without_a_key_no_plan_fi
         inference.write_text(before)
     assert did.outputs["release"] != "1.0.0"
     assert "retention_in_days = 14" in did.summary
-    assert did.files == ["outputs.json", "plan.md"]
+    assert did.files == ["outputs.json", "plan.json", "plan.md"]
     assert list(did.left.parents[1].rglob("plan.sealed")) == []
 
 
@@ -149,6 +172,25 @@ def test_another_plan_than_the_reviewed_one_is_refused_and_nothing_is_made(proje
         asked.run()
     assert project.objects() == {}
     assert "It failed" in asked.summary
+
+
+def test_a_plan_that_changed_since_is_refused_by_the_names_of_what_differs(project, job, planned):
+    asked = job("deploy", **reviewed(**planned.outputs), plan=str(planned.artifact))
+    with (
+        project.edited('"Enabled"', '"Suspended"'),
+        pytest.raises(IntegrityError, match=r"_versioning\.releases: create, with another"),
+    ):
+        asked.run()
+    assert project.objects() == {}
+    assert "aws_s3_bucket_versioning.releases: create" in asked.summary
+
+
+def test_a_key_without_a_sealed_plan_is_refused_and_nothing_is_made(project, job, planned, tmp_path):
+    given = reviewed(**planned.outputs) | {"plan-key": KEY}
+    for more in ({}, {"plan": str(tmp_path)}, {"plan": str(planned.left)}):
+        with pytest.raises(UsageError, match="key for the plan of dev, and no sealed plan"):
+            job("deploy", **given, **more).run()
+    assert project.objects() == {}
 
 
 def test_a_plan_that_fails_leaves_why_for_the_comment(job, monkeypatch):
@@ -181,15 +223,18 @@ def test_no_drift_is_looked_for_before_the_first_release(project, job, tmp_path)
 
 
 @pytest.fixture(scope="module")
-def made(job, planned):
-    """The job that applies what the first one planned."""
-    given = reviewed(**planned.outputs) | {"plan": str(planned.left), "plan-key": KEY}
-    return job("deploy", **given).run()
+def made(project, job, planned):
+    """The job that applies the very file that the first one sealed: by now it would plan something else."""
+    given = reviewed(**planned.outputs) | {"plan": str(planned.artifact), "plan-key": KEY}
+    with project.edited('"Enabled"', '"Suspended"'):
+        return job("deploy", **given).run()
 
 
 def test_the_reviewed_plan_is_applied_and_written_down(made, project):
     assert made.outputs["deployed"] is True
+    made_of = json.dumps(list(project.objects().values()))
     assert len(project.objects()) == 3
+    assert "Suspended" not in made_of
     name = LedgerName("city-taxi", "trip-fare", "dev")
     events = [str(entry.event) for entry in ledger_of(open_store(project.store), name).entries()]
     assert events[-3:] == ["deployment_started", "provisioned", "deployment_ended"]

@@ -141,6 +141,7 @@ class Act:
         variables: Mapping[str, str] | None = None,
         artifacts: Path | None = None,
         job: str | None = None,
+        secrets: Mapping[str, str] | None = None,
         token: str = "job-token",  # noqa: S107 the stand-in of GitHub knows it
     ) -> Run:
         """Runs ``workflow`` (its path in ``repository``) as ``event`` would, or one ``job`` of it.
@@ -172,6 +173,7 @@ class Act:
         command += [f"--local-repository={reference}={place}" for reference, place in self._actions()]
         command += [f"--env={name}={value}" for name, value in settings.items()]
         command += [f"--var={name}={value}" for name, value in (variables or {}).items()]
+        command += [f"--secret={name}={value}" for name, value in (secrets or {}).items()]
         done = subprocess.run(
             command, cwd=repository, capture_output=True, text=True, timeout=600, check=False
         )

@@ -1,7 +1,7 @@
 """The deployment as a step: the verb ``deploy`` run with the step's inputs, its plan in the job summary.
 
-The plan leaves the job only as people read it, masked, and as a file that is sealed: what else the verb
-writes stays in a folder that no step uploads.
+The plan leaves the job only as people and programs read it, secrets left out, and as a file that is sealed:
+what else the verb writes stays in a folder that no step uploads.
 """
 
 import io
@@ -32,6 +32,7 @@ from mlops_config.release.markdown import fenced
 
 PRIVATE_FOLDER = "mlops-config-private"
 """Below RUNNER_TEMP: what the verb writes, the plan file in the clear among it."""
+PLAN_FOLDER = "plan"
 SEALED_NAME = "plan.sealed"
 DOCUMENT_NAME = "plan.json"
 KEY_VARIABLE = "MLOPS_PLAN_KEY"
@@ -61,6 +62,8 @@ def deploy(step: Step) -> int:
     said = Said()
     try:
         parsed = _parsed(_arguments(step, mode, environment, root, private))
+        if mode == "deploy":
+            _bring(step, environment, private)
         _hand_over(step)
         if mode == "drift" and not _is_released(parsed):
             return _nothing_to_look_at(step, left, environment)
@@ -73,7 +76,7 @@ def deploy(step: Step) -> int:
         text = fenced(error.message, "text")
         step.summarize(f"### {_TITLES[mode]} `{environment}`\n\n❌ It failed:\n\n{text}")
         raise
-    outputs = _outputs(said, private / environment / "plan", mode)
+    outputs = _outputs(said, private / environment / PLAN_FOLDER, mode)
     _tell(step, private / environment, left, mode, environment)
     step.write(outputs)
     _leave(left, {"environment": environment, "mode": mode, **outputs})
@@ -125,11 +128,32 @@ def _reviewed(step: Step, environment: str) -> list[str]:
         ) from error
     if not _DIGEST.fullmatch(digest):
         raise UsageError(f"the plan of {environment} that was reviewed has the digest {digest!r}")
-    sealed = Path(step.input("plan")) / SEALED_NAME if step.input("plan") else None
     given = [f"--release={release}", f"--reviewed={digest}"]
-    if sealed is not None and sealed.is_file() and step.input("plan-key"):
-        given.append(f"--plan-file={sealed}")
-    return given
+    if not step.input("plan-key"):
+        return given
+    left = _left_by_planning(step, environment)
+    sealed = left / SEALED_NAME if left else None
+    if sealed is None or not sealed.is_file():
+        raise UsageError(
+            f"there is a key for the plan of {environment}, and no sealed plan"
+            f" ({sealed or 'the input plan is empty'})",
+            hint="the job that plans seals one where it has the same key, and it is kept for five days: start"
+            " the whole workflow again; without plan-key the plan is made anew and compared",
+        )
+    return [*given, f"--plan-file={sealed}"]
+
+
+def _left_by_planning(step: Step, environment: str) -> Path | None:
+    """Where the artifact of the job that planned has what is about the environment."""
+    return Path(step.input("plan")) / environment if step.input("plan") else None
+
+
+def _bring(step: Step, environment: str, private: Path) -> None:
+    """Lays the reviewed plan where the verb looks for it, to say what differs should it refuse another."""
+    left = _left_by_planning(step, environment)
+    if left and (left / DOCUMENT_NAME).is_file():
+        data = (left / DOCUMENT_NAME).read_bytes()
+        write_atomically(private / environment / PLAN_FOLDER / DOCUMENT_NAME, data)
 
 
 def _hand_over(step: Step) -> None:
@@ -239,7 +263,7 @@ def _tell(step: Step, private: Path, left: Path, mode: str, environment: str) ->
     """The plan, and the notes of what runs now, into the summary; what may leave the job into its folder."""
     from mlops_config.pipeline import NOTES_NAME, RECORD_NAME
 
-    plan = private / "plan" / PLAN_NAME
+    plan = private / PLAN_FOLDER / PLAN_NAME
     text = plan.read_text("utf-8").strip() if plan.is_file() else ""
     step.summarize(f"### {_TITLES[mode]} `{environment}`\n\n{text}")
     if mode == "deploy":
@@ -251,7 +275,8 @@ def _tell(step: Step, private: Path, left: Path, mode: str, environment: str) ->
         return
     if text:
         write_atomically(left / PLAN_NAME, f"{text}\n".encode())
-    sealed = private / "plan" / SEALED_NAME
+        shutil.copy(private / PLAN_FOLDER / DOCUMENT_NAME, left / DOCUMENT_NAME)
+    sealed = private / PLAN_FOLDER / SEALED_NAME
     if sealed.is_file() and step.input("plan-key"):
         shutil.copy(sealed, left / SEALED_NAME)
     sealed.unlink(missing_ok=True)  # without a key it lies there in the clear, and nobody takes it up
