@@ -19,7 +19,9 @@ locals {
     var.requirements == null ? { mlops-config-action = "[airflow,airflow-kubernetes,gcp,gcs]==${var.package_version}" } : {},
   )
 
-  # Composer's components by size. DAG processors read one file for each model and job.
+  # Composer's components by size. DAG processors read one file for each model and job. A scheduler has one CPU at most,
+  # so there are more of them in a larger Airflow.
+  # https://docs.cloud.google.com/composer/docs/composer-3/scale-environments
   sizes = {
     small = {
       scheduler     = { cpu = 0.5, memory_gb = 2, storage_gb = 1, count = 1 }
@@ -34,7 +36,7 @@ locals {
       web_server    = { cpu = 2, memory_gb = 6, storage_gb = 1 }
     }
     large = {
-      scheduler     = { cpu = 2, memory_gb = 8, storage_gb = 2, count = 2 }
+      scheduler     = { cpu = 1, memory_gb = 8, storage_gb = 2, count = 3 }
       dag_processor = { cpu = 2, memory_gb = 8, storage_gb = 2, count = 2 }
       triggerer     = { cpu = 1, memory_gb = 2, count = 2 }
       web_server    = { cpu = 4, memory_gb = 12, storage_gb = 2 }

@@ -99,8 +99,13 @@ variable "worker" {
   default     = {}
 
   validation {
-    condition     = var.worker.cpu >= 0.5 && var.worker.cpu <= 28 && var.worker.memory_gb >= var.worker.cpu && var.worker.memory_gb <= 8 * var.worker.cpu && var.worker.storage_gb >= 0 && var.worker.storage_gb <= 100
-    error_message = "A worker has 0.5 to 28 CPUs, 1 to 8 GB of memory for each, and at most 100 GB of storage."
+    # https://docs.cloud.google.com/composer/docs/composer-3/scale-environments
+    condition = (
+      (contains([0.5, 1], var.worker.cpu) || (var.worker.cpu >= 2 && var.worker.cpu <= 32 && var.worker.cpu % 2 == 0))
+      && var.worker.memory_gb >= max(1, var.worker.cpu) && var.worker.memory_gb <= 8 * var.worker.cpu && var.worker.memory_gb * 4 == floor(var.worker.memory_gb * 4)
+      && var.worker.storage_gb >= 0 && var.worker.storage_gb <= 100 && floor(var.worker.storage_gb) == var.worker.storage_gb
+    )
+    error_message = "A worker has 0.5, 1 or an even number of CPUs up to 32, 1 to 8 GB of memory for each of them and 1 GB at least, in quarters, and at most 100 GB of storage, in whole ones."
   }
 }
 

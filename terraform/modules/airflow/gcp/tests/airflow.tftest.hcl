@@ -78,6 +78,37 @@ run "runs_an_airflow_that_reads_deployments" {
   }
 }
 
+run "asks_for_no_more_than_composer_has" {
+  command = plan
+
+  # https://docs.cloud.google.com/composer/docs/composer-3/scale-environments
+  assert {
+    condition = alltrue([for size in values(local.sizes) : (
+      size.scheduler.cpu <= 1 && size.scheduler.count <= 3 && size.scheduler.memory_gb <= 8 * size.scheduler.cpu
+      && size.triggerer.cpu <= 1 && size.triggerer.count <= 10 && size.triggerer.memory_gb <= 8 * size.triggerer.cpu
+      && size.web_server.cpu >= 1 && size.web_server.cpu <= 4 && size.web_server.memory_gb >= 2 && size.web_server.memory_gb <= 8 * size.web_server.cpu
+      && size.dag_processor.count <= 3 && size.dag_processor.cpu <= 32 && size.dag_processor.memory_gb <= 8 * size.dag_processor.cpu
+    )])
+    error_message = "A size has more of something than Composer 3 gives one component: ${jsonencode(local.sizes)}."
+  }
+}
+
+run "refuses_a_worker_with_three_cpus" {
+  command = plan
+  variables {
+    worker = { cpu = 3, memory_gb = 12 }
+  }
+  expect_failures = [var.worker]
+}
+
+run "refuses_a_worker_with_half_a_gigabyte" {
+  command = plan
+  variables {
+    worker = { cpu = 0.5, memory_gb = 0.5 }
+  }
+  expect_failures = [var.worker]
+}
+
 run "tells_airflow_where_jobs_run_and_what_is_released" {
   assert {
     condition     = google_secret_manager_secret.connection.secret_id == "airflow-city-taxi-prod-connections-mlops_prod_eu" && output.connection == "mlops_prod_eu"
