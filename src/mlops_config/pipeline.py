@@ -114,6 +114,8 @@ def run(options: Options, settings: Settings, console: Console) -> RunResult:
         ServiceError: engine, registry or store failed after retries; running again goes on from there.
         IntegrityError: something stored or built is not what its digest says.
     """
+    if options.environment is not None:
+        settings.require_environment(options.environment)
     validation = validated(options, settings, console)
     if options.stages <= {Stage.VALIDATE}:
         return RunResult(validation)
@@ -205,11 +207,6 @@ def _target(options: Options, settings: Settings, checkout: Checkout) -> Target:
     """The environment asked for, else the ref's; a version in the ref counts for its own environment only."""
     if options.environment is None:
         return target_of(checkout.ref, settings, default_branch=checkout.default_branch)
-    if options.environment not in settings.environments:
-        raise UsageError(
-            f"there is no environment {options.environment!r}",
-            hint=f"environments are {', '.join(settings.environments)}",
-        )
     try:
         by_ref = target_of(checkout.ref, settings, default_branch=checkout.default_branch)
     except UsageError:

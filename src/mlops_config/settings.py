@@ -1,7 +1,7 @@
 """The optional settings file ``mlops-config.yaml`` at the repository root, and the defaults without one."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -107,6 +107,25 @@ class Settings(NamedTuple):
         """Whether a release to ``environment`` needs a clean commit."""
         names = self.environments[1:] if self.protected is None else self.protected
         return environment in names
+
+    def require_environment(self, name: str) -> None:
+        """Refuses a name that is no environment's.
+
+        Raises:
+            UsageError: it is not.
+        """
+        if name not in self.environments:
+            raise unknown_environment(name, self.environments)
+
+
+def unknown_environment(name: str, known: Iterable[str]) -> UsageError:
+    """What is said of an environment that is none of those that are known."""
+    from difflib import get_close_matches
+
+    names = list(known)
+    near = get_close_matches(name, names, n=1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return UsageError(f"there is no environment {name!r}", hint=f"{meant}environments are {', '.join(names)}")
 
 
 def load_settings(root: Path, path: Path | None = None) -> Settings:

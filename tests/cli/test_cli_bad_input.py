@@ -56,11 +56,17 @@ SITUATIONS: dict[str, tuple[Prepare, list[str], int, tuple[str, ...]]] = {
         1,
         ("outside the repository",),
     ),
-    "an unknown environment": (
-        lambda _: None,
+    "an unknown environment, before what is wrong with the others": (
+        lambda r: config(r).write_bytes(b""),
         ["release", "--environment", "prd", "--dry-run"],
         2,
-        ("there is no environment 'prd'", "dev, staging, prod"),
+        ("there is no environment 'prd'", "did you mean prod? environments are dev, staging, prod"),
+    ),
+    "a bundle of an unknown environment": (
+        lambda r: config(r).write_bytes(b""),
+        ["bundle", "--environment", "life"],
+        2,
+        ("there is no environment 'life'", "hint: environments are dev, staging, prod"),
     ),
     "a ref that belongs to no environment": (
         lambda _: None,

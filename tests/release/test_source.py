@@ -178,3 +178,12 @@ def test_no_ref_is_refused_with_what_to_name() -> None:
 def test_the_settings_decide_which_refs_release_where() -> None:
     rules = (RefRule(match=r"refs/heads/live-(?P<version>\d+)", environment="prod"),)
     assert target_of("refs/heads/live-7", Settings(refs=rules), default_branch="main") == Target("prod", "7")
+
+
+def test_a_default_rule_for_an_environment_that_is_not_there_is_refused_with_what_to_write() -> None:
+    with pytest.raises(
+        UsageError, match=r"v1\.2\.0 releases to prod, and environments are test, live"
+    ) as caught:
+        target_of("refs/tags/release/v1.2.0", Settings(environments=("test", "live")), default_branch="main")
+    assert caught.value.hint is not None
+    assert "write 'refs' into mlops-config.yaml" in caught.value.hint

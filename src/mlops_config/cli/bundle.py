@@ -35,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     from mlops_config.pipeline import Options, bundle_of, files_of, validated
 
     root, settings = tree_of(arguments)
+    settings.require_environment(arguments.environment)
     with explained():
         validation = validated(Options(root), settings, TerminalConsole(quiet=True))
     configs = validation.environment(arguments.environment)

@@ -43,11 +43,7 @@ def ledgers_of(arguments: argparse.Namespace) -> "tuple[Store, tuple[LedgerName,
     settings = load_settings(arguments.root, arguments.settings)
     environments = arguments.environment or settings.environments
     for environment in environments:
-        if environment not in settings.environments:
-            raise UsageError(
-                f"there is no environment {environment!r}",
-                hint=f"environments are {', '.join(settings.environments)}",
-            )
+        settings.require_environment(environment)
     headers = {} if arguments.project and arguments.model else _headers(arguments.root, settings)
     names = []
     for environment in environments:

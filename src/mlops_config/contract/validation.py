@@ -11,9 +11,9 @@ from mlops_config.contract.reading.positions import Positions
 from mlops_config.contract.reading.sources import SourceFile, read_sources
 from mlops_config.contract.reading.yaml_reader import Document, read_document
 from mlops_config.contract.validators import Validators
-from mlops_config.errors import UsageError
 from mlops_config.findings import ConfigPath, Finding, Place, Related, Severity, in_reading_order
 from mlops_config.kinds import Kind
+from mlops_config.settings import unknown_environment
 
 if TYPE_CHECKING:
     from mlops_config.contract.rules.engine import Violation
@@ -89,7 +89,7 @@ class Validation(NamedTuple):
             UsageError: it was not validated.
         """
         if name not in self.environments:
-            raise _unknown_environment(name, self.environments)
+            raise unknown_environment(name, self.environments)
         return self.environments[name]
 
     @property
@@ -126,8 +126,7 @@ def validate(
     """
     names = tuple(dict.fromkeys(environments)) if environments else settings.environments
     for name in names:
-        if name not in settings.environments:
-            raise _unknown_environment(name, settings.environments)
+        settings.require_environment(name)
     validators = Validators(settings.contracts, root, light=light)
     sources = read_sources(root, settings.config_dir, names, settings.environments)
     found: list[tuple[str | None, Finding]] = [(None, each) for each in sources.findings]
@@ -267,11 +266,3 @@ def _placed(violation: "Violation", checked: Mapping[str, EnvironmentConfigs], s
         violation.hint,
         related,
     )
-
-
-def _unknown_environment(name: str, known: Iterable[str]) -> UsageError:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, list(known), n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return UsageError(f"there is no environment {name!r}", hint=f"{hint}Environments are {', '.join(known)}")

@@ -4,6 +4,7 @@ import io
 import re
 import subprocess
 import tarfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,21 +97,23 @@ def target_of(ref: str | None, settings: Settings, *, default_branch: str) -> Ta
     """The environment and version that ``ref`` releases to by the settings' ref rules.
 
     Raises:
-        UsageError: there is no ref (a detached HEAD), or no rule matches it.
+        UsageError: there is no ref (a detached HEAD), no rule matches it, or the rule is one of the defaults
+            and its environment none of the settings'.
     """
     if ref is None:
         raise UsageError(
             "HEAD is detached, so no branch or tag says which environment this is for",
             hint="name it with --environment, or the ref with --ref refs/tags/release/v1.2.0",
         )
-    for rule in settings.refs:
-        if rule.match == DEFAULT_BRANCH:
-            if ref == f"refs/heads/{default_branch}":
-                return Target(rule.environment, None)
-            continue
-        match = re.fullmatch(rule.match, ref)
-        if match:
-            return Target(rule.environment, match.groupdict().get("version"))
+    target = next(_targets(ref, settings, default_branch), None)
+    if target is not None and target.environment not in settings.environments:
+        known = ", ".join(settings.environments)
+        raise UsageError(
+            f"{ref} releases to {target.environment}, and environments are {known}",
+            hint="write 'refs' into mlops-config.yaml: the defaults are for dev, staging and prod",
+        )
+    if target is not None:
+        return target
     known = "\n".join(
         f"  {_described(rule.match, default_branch)} -> {rule.environment}" for rule in settings.refs
     )
@@ -118,6 +121,15 @@ def target_of(ref: str | None, settings: Settings, *, default_branch: str) -> Ta
         f"no environment belongs to {ref}; the rules are\n{known}",
         hint="name the environment with --environment, or add a rule under 'refs' in mlops-config.yaml",
     )
+
+
+def _targets(ref: str, settings: Settings, default_branch: str) -> Iterator[Target]:
+    for rule in settings.refs:
+        if rule.match == DEFAULT_BRANCH:
+            if ref == f"refs/heads/{default_branch}":
+                yield Target(rule.environment, None)
+        elif match := re.fullmatch(rule.match, ref):
+            yield Target(rule.environment, match.groupdict().get("version"))
 
 
 def _described(match: str, default_branch: str) -> str:
