@@ -1,5 +1,6 @@
 """A plan is read by people and programs, and nothing in it is markup or a secret."""
 
+import html
 import json
 import re
 from typing import Any
@@ -217,3 +218,18 @@ def test_every_kind_of_value_is_shown(value: Any) -> None:
     plan = Plan.of(document(change(["update"], {"a": "before", "b": value}, {"a": value, "b": "after"})))
     assert as_text(plan, None, 60)
     json.dumps(as_document(plan))
+
+
+def test_warnings_are_shown_as_text_and_many_are_counted() -> None:
+    told = [f"main.tf:{n}: deprecated <b>\x1b[31m\n    use hunter2-1 instead" for n in range(12)]
+    hidden = change(["create"], None, {"password": "hunter2-1"}, after_sensitive={"password": True})
+    plan = Plan.of(document(hidden), warnings=told)
+    text, markdown = as_text(plan, width=80), as_markdown(plan)
+    for shown in (text, html.unescape(markdown), json.dumps(as_document(plan))):
+        assert "hunter2" not in shown
+        assert "use (sensitive) instead" in shown
+    assert "\x1b" not in text + markdown
+    assert "!   main.tf:9: deprecated <b>" in text
+    assert "main.tf:10:" not in text + html.unescape(markdown)
+    assert text.count("and 2 more") == markdown.count("and 2 more") == 1
+    assert "<b>" not in cmarkgfm.github_flavored_markdown_to_html(markdown)

@@ -22,6 +22,8 @@ MINIMUM_VERSION = "1.10"
 _SHOWN = 5
 _DETAIL_LINES = 6
 _SAYS_NOTHING = r"^execution halted|must be valid before initialization"
+_TOLD_OTHERWISE = r"^Values? for undeclared variable|^Check block assertion known after apply"
+"""The first is told by :mod:`~.given_variables`, the second by the apply, once there is something to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,12 @@ def errors_of(documents: Sequence[Mapping[str, Any]]) -> tuple[Diagnostic, ...]:
     errors = [Diagnostic.of(each) for each in documents if each.get("severity") == "error"]
     telling = [each for each in errors if not re.search(_SAYS_NOTHING, each.text)]
     return tuple(dict.fromkeys(telling or errors))
+
+
+def warnings_of(documents: Sequence[Mapping[str, Any]]) -> tuple[Diagnostic, ...]:
+    """The warnings among diagnostics, each once; failed ``check`` blocks are among them."""
+    found = (Diagnostic.of(each) for each in documents if each.get("severity") == "warning")
+    return tuple(dict.fromkeys(each for each in found if not re.search(_TOLD_OTHERWISE, each.text)))
 
 
 def failure(attempt: Attempt, errors: Sequence[Diagnostic], complaint: str) -> MlopsConfigError:

@@ -131,6 +131,10 @@ class Plan:
     """Terraform's own description of the modules: which variables an attribute is made of."""
     directory: Path | None = field(repr=False, default=None)
     """The root module that it was made in."""
+    variables: Mapping[str, Any] = field(repr=False, default_factory=dict)
+    """What each of the root's variables was given, secrets too."""
+    warnings: tuple[str, ...] = ()
+    """What Terraform warned of, such as a ``check`` that fails."""
 
     @classmethod
     def of(
@@ -139,8 +143,11 @@ class Plan:
         *,
         providers: Mapping[str, str] | None = None,
         directory: Path | None = None,
+        warnings: Sequence[str] = (),
     ) -> "Plan":
         """The plan in ``terraform show -json``; ``providers`` are the versions in use, by source address.
+
+        ``warnings`` are what Terraform said beside it.
 
         Raises:
             UsageError: the document is of a format that this version does not know.
@@ -158,7 +165,8 @@ class Plan:
             for each in _changes(document.get("resource_drift") or ())
             if each.action is not Action.UPDATE or each.differences
         )
-        secrets = _secrets(document, (*changes, *outputs, *drift))
+        plain, hidden = (_variables(document, sensitive=which) for which in (False, True))
+        secrets = _secrets(hidden, (*changes, *outputs, *drift))
         changes, drift = _concealed(changes, secrets), _concealed(drift, secrets)
         outputs = _concealed(outputs, secrets)
         version = str(document.get("terraform_version", ""))
@@ -169,9 +177,11 @@ class Plan:
             outputs=outputs,
             drift=drift,
             providers=chosen,
-            digest=_digest(changes, outputs, _variables(document, sensitive=False), version, chosen),
+            digest=_digest(changes, outputs, plain, version, chosen),
             configuration=document.get("configuration") or {},
             directory=directory,
+            variables={**plain, **hidden},
+            warnings=tuple(_blotted(each, secrets) for each in warnings),
         )
 
     @property
@@ -271,9 +281,9 @@ def _variables(document: Mapping[str, Any], *, sensitive: bool) -> dict[str, Any
     }
 
 
-def _secrets(document: Mapping[str, Any], changes: Sequence[ResourceChange | OutputChange]) -> frozenset[str]:
+def _secrets(hidden: Mapping[str, Any], changes: Sequence[ResourceChange | OutputChange]) -> frozenset[str]:
     """The texts that must not be shown, wherever they stand; short ones would hide what is none."""
-    found = [*secrets_in(Concealed(_variables(document, sensitive=True)))]
+    found = [*secrets_in(Concealed(hidden))]
     for each in changes:
         found += [*secrets_in(each.before), *secrets_in(each.after)]
     return frozenset(text for text in found if len(text) >= LEAST_SECRET)
@@ -287,6 +297,12 @@ def _concealed(changes: tuple[_Changed, ...], secrets: frozenset[str]) -> tuple[
         replace(each, before=without(each.before, secrets), after=without(each.after, secrets))
         for each in changes
     )
+
+
+def _blotted(text: str, secrets: frozenset[str]) -> str:
+    for each in sorted(secrets, key=len, reverse=True):
+        text = text.replace(each, str(Concealed(None)))
+    return text
 
 
 def _digest(

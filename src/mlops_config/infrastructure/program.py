@@ -20,6 +20,7 @@ from mlops_config.infrastructure.failures import (
     errors_of,
     failure,
     how_to_get,
+    warnings_of,
 )
 from mlops_config.infrastructure.plan import Plan
 from mlops_config.infrastructure.progress import Events, Step
@@ -183,7 +184,7 @@ class Root:
             with self.console.stage("plan") as log:
                 events = Events(log, self.console.say)
                 self._followed("plan", ["-input=false", *self._lock(), *options, f"-out={path}"], events)
-                saved = self._written(path)
+                saved = self._written(path, [each.in_words() for each in warnings_of(events.diagnostics)])
                 log.done(saved.plan.summary())
         except BaseException:
             shutil.rmtree(path.parent, ignore_errors=True)
@@ -231,6 +232,9 @@ class Root:
             numbers = [counts.get(name, 0) for name in ("add", "change", "remove")]
             applied = Applied(events.steps, self.outputs(), *numbers)
             log.done(applied.in_words())
+        for each in warnings_of(events.diagnostics):
+            if (words := each.in_words()) not in saved.plan.warnings:
+                self.console.say(f"warning: {words}")
         return applied
 
     def outputs(self) -> Mapping[str, Any]:
@@ -238,20 +242,21 @@ class Root:
         found = json.loads(self._answered("output", "-json"))
         return {name: each["value"] for name, each in found.items() if not each.get("sensitive")}
 
-    def _written(self, path: Path) -> SavedPlan:
+    def _written(self, path: Path, warnings: Sequence[str]) -> SavedPlan:
         """The plan that was just made; on a full disk Terraform leaves half of it without a word."""
         try:
-            return self._read(path)
+            return self._read(path, warnings)
         except UsageError as error:
             if shutil.disk_usage(path.parent).free < _FULL_BYTES:
                 raise of_os_error(OSError(errno.ENOSPC, "", str(path))) from error
             raise
 
-    def _read(self, path: Path) -> SavedPlan:
+    def _read(self, path: Path, warnings: Sequence[str] = ()) -> SavedPlan:
         path.chmod(0o600)
         document = json.loads(self._answered("show", "-json", str(path)))
         chosen = json.loads(self._answered("version", "-json")).get("provider_selections") or {}
-        saved = SavedPlan(Plan.of(document, providers=chosen, directory=self.directory), path)
+        plan = Plan.of(document, providers=chosen, directory=self.directory, warnings=warnings)
+        saved = SavedPlan(plan, path)
         weakref.finalize(saved, shutil.rmtree, str(path.parent), True)
         return saved
 

@@ -14,6 +14,7 @@ from mlops_config.errors import IntegrityError, MlopsConfigError, UsageError
 from mlops_config.files import make_output_folder, write_atomically
 from mlops_config.infrastructure.causes import explain
 from mlops_config.infrastructure.failures import ApplyFailedError
+from mlops_config.infrastructure.given_variables import require_given, undeclared
 from mlops_config.infrastructure.program import Program
 from mlops_config.infrastructure.rendering import as_document, as_markdown, as_text
 from mlops_config.infrastructure.reviewed import Document, since_review
@@ -149,7 +150,8 @@ def planned(
     """What Terraform would do for the subject; nothing is changed but the variables' file.
 
     Raises:
-        UsageError: as :func:`opened`, or the variables are refused.
+        UsageError: as :func:`opened`, or the variables are refused, or another file gives other ones.
+        IntegrityError: somebody else gave other variables meanwhile.
         ServiceError: the state is locked, or a service failed.
     """
     program, root = opened(module, subject, console)
@@ -165,7 +167,14 @@ def _explained(
     root: "Root",
     saved: "SavedPlan",
 ) -> Planned:
-    causes = explain(saved.plan, compared.before, subject.variables, compared.changes)
+    plan, variables = saved.plan, subject.variables
+    require_given(plan, variables, module.directory, module.shown)
+    if missing := undeclared(plan, variables):
+        root.console.say(
+            f"warning: {module.shown} declares no variable {', '.join(missing)}: what the release says there"
+            " does not reach it"
+        )
+    causes = explain(plan, compared.before, variables, compared.changes)
     return Planned(module, subject, program, root, saved, causes)
 
 

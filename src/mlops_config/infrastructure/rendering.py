@@ -25,7 +25,7 @@ from mlops_config.infrastructure.showing import (
     told,
     value_lines,
 )
-from mlops_config.release.markdown import code, details, fenced, html_code, table, visible
+from mlops_config.release.markdown import code, details, fenced, html_code, shortened, table, visible
 
 NARROWEST, WIDEST = 40, 140
 MANY = 6
@@ -33,6 +33,8 @@ MANY = 6
 _COLORS = {"+": "32", "-": "31", "~": "33", "-/+": "31;1", "!": "31;1"}
 _HEADER = ("", "Resource", "Values", "Because")
 _CELL_VALUES = 4
+_MOST_WARNINGS = 10
+_WARNING_LENGTH = 300
 _WORDS = {Action.UPDATE: "change"}
 _MARGIN_BYTES = 300
 """For what says that something was left out."""
@@ -60,7 +62,19 @@ def as_text(
         lines += [Line("", ""), Line("", f"Changed outside of Terraform: {in_the_past(plan.drift)}")]
         for change in in_order(plan.drift):
             lines += _change_lines(change, {}, width, full=False)
+    lines += _warning_lines(plan.warnings)
     return "".join(f"{_painted(line, color=color)}\n" for line in lines)
+
+
+def _warning_lines(warnings: Sequence[str]) -> Iterator[Line]:
+    if warnings:
+        yield from (Line("", ""), Line("", "Terraform warns:"))
+    for each in warnings[:_MOST_WARNINGS]:
+        first, *rest = each.splitlines()
+        yield Line("!", visible(first))
+        yield from (Line("", visible(line.strip()), 2) for line in rest)
+    if len(warnings) > _MOST_WARNINGS:
+        yield Line("", f"… and {len(warnings) - _MOST_WARNINGS} more", 1)
 
 
 def as_markdown(plan: Plan, causes: Causes | None = None, limit_bytes: int = 60_000) -> str:
@@ -69,6 +83,8 @@ def as_markdown(plan: Plan, causes: Causes | None = None, limit_bytes: int = 60_
     parts = [f"**{plan.summary()}** · plan {code(plan.digest)}"]
     if plan.destructive:
         parts.append(f"> [!CAUTION]\n> {_loud_markdown(plan.destructive)}")
+    if plan.warnings:
+        parts.append(_warned_markdown(plan.warnings))
     room = limit_bytes - sum(len(part.encode()) + 2 for part in parts) - _MARGIN_BYTES
     rows, room = _within(list(_rows(plan, causes)), room)
     if rows:
@@ -105,6 +121,7 @@ def as_document(plan: Plan, causes: Causes | None = None) -> dict[str, Any]:
             for each in plan.outputs
         ],
         "drift": [_change_document(each, {}) for each in in_order(plan.drift)],
+        "warnings": list(plan.warnings),
     }
 
 
@@ -156,6 +173,13 @@ def _loud_markdown(destructive: Sequence[ResourceChange]) -> str:
     named = ", ".join(code(each.address) for each in in_order(destructive)[:5])
     more = f" and {len(destructive) - 5} more" if len(destructive) > 5 else ""
     return f"**{_loud(destructive)}**: {named}{more}"
+
+
+def _warned_markdown(warnings: Sequence[str]) -> str:
+    lines = [code(shortened(" ".join(each.split()), _WARNING_LENGTH)) for each in warnings[:_MOST_WARNINGS]]
+    if len(warnings) > _MOST_WARNINGS:
+        lines.append(f"… and {len(warnings) - _MOST_WARNINGS} more")
+    return "\n".join(["> [!WARNING]", "> Terraform warns:", *(f"> - {line}" for line in lines)])
 
 
 def _painted(line: Line, *, color: bool) -> str:
