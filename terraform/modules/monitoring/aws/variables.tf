@@ -104,8 +104,9 @@ variable "retention_days" {
   default     = 150
   nullable    = false
   validation {
-    condition     = contains([90, 120, 150, 180, 365, 400, 545, 731, 1096], var.retention_days)
-    error_message = "Days that CloudWatch Logs takes as well: 90, 120, 150, 180, 365, 400, 545, 731 or 1096."
+    # Prometheus keeps samples for 1095 days at most, and the next number of CloudWatch Logs is 1096.
+    condition     = contains([90, 120, 150, 180, 365, 400, 545, 731], var.retention_days)
+    error_message = "Days that Prometheus and CloudWatch Logs both take: 90, 120, 150, 180, 365, 400, 545 or 731."
   }
 }
 

@@ -220,6 +220,14 @@ run "values_that_prometheus_would_refuse_are_refused_here" {
   ]
 }
 
+run "samples_are_not_kept_for_longer_than_prometheus_does" {
+  command = plan
+  variables {
+    retention_days = 1096
+  }
+  expect_failures = [var.retention_days]
+}
+
 run "alerts_that_would_reach_nobody_are_refused" {
   command = plan
   variables {
