@@ -40,8 +40,8 @@ resource "aws_mwaa_environment" "this" {
   min_workers = var.min_workers
   max_workers = var.max_workers
 
-  # A worker that is to be replaced finishes its tasks first, for up to twelve hours: a training outlives an update.
-  worker_replacement_strategy     = "GRACEFUL"
+  # Without worker_replacement_strategy: the provider sends it only in the update that changes it, and reads back what the
+  # last update had. GRACEFUL would be planned again after the first apply, and after every update by another way.
   weekly_maintenance_window_start = var.maintenance_window
   webserver_access_mode           = var.webserver_access_mode
 

@@ -61,11 +61,6 @@ run "the_environment" {
   }
 
   assert {
-    condition     = aws_mwaa_environment.this.worker_replacement_strategy == "GRACEFUL"
-    error_message = "An update would end the trainings that are under way."
-  }
-
-  assert {
     condition = nonsensitive(aws_mwaa_environment.this.airflow_configuration_options["secrets.backend_kwargs"]) == jsonencode({
       connections_prefix = "airflow/connections", connections_lookup_pattern = "^mlops_"
       variables_prefix   = "airflow/variables", variables_lookup_pattern = "^mlops_"
