@@ -36,4 +36,12 @@ locals {
       for unit, size in { d = 86400, h = 3600, m = 60, s = 1 } : size * try(tonumber(regex("([0-9]+)${unit}", alert.for)[0]), 0)
     ])
   }
+
+  # Cloud Monitoring refuses a policy that waits for longer than a day. An alert that would, comes sooner, and says so.
+  # https://docs.cloud.google.com/monitoring/alerts/using-promql
+  longest = 86400
+  hurried = {
+    for key, alert in var.alerts : key => local.seconds[key] <= local.longest ? "" :
+    "The configuration has it wait for ${alert.for}. Cloud Monitoring waits for a day at most, so it comes after that."
+  }
 }

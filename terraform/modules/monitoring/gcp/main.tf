@@ -1,5 +1,5 @@
 # The configuration's alerts as alerting policies of Cloud Monitoring, over metrics in Managed Service for Prometheus:
-# one policy for each alert, with the query, duration, labels and texts that `mlops-config rules` writes for Prometheus.
+# one policy for each alert, with the query, duration (a day at most), labels and texts that `mlops-config rules` writes.
 # Cloud Monitoring records nothing, so queries come with recording rules written out. Who is told goes by severity.
 # There is nothing to run: metrics arrive through a collector (Ops Agent, Managed Collection, OpenTelemetry), and
 # endpoint answers PromQL, for Grafana and `mlops-config`.
@@ -47,7 +47,7 @@ resource "google_monitoring_alert_policy" "alert" {
 
     condition_prometheus_query_language {
       query               = each.value.query
-      duration            = "${local.seconds[each.key]}s"
+      duration            = "${min(local.seconds[each.key], local.longest)}s"
       evaluation_interval = "60s"
       labels              = each.value.labels
       rule_group          = local.rule_group
@@ -61,7 +61,7 @@ resource "google_monitoring_alert_policy" "alert" {
   documentation {
     mime_type = "text/markdown"
     subject   = substr("[${each.value.severity}] ${local.summaries[each.key]}", 0, 255)
-    content   = substr(local.descriptions[each.key], 0, 8192)
+    content   = substr(join(" ", compact([local.descriptions[each.key], local.hurried[each.key]])), 0, 8192)
 
     dynamic "links" {
       for_each = each.value.runbook_url == null ? [] : [each.value.runbook_url]

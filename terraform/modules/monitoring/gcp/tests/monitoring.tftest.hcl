@@ -111,6 +111,31 @@ run "tells_by_severity" {
   }
 }
 
+run "waits_for_no_longer_than_a_day_and_says_so" {
+  command = plan
+  variables {
+    alerts = {
+      for name, time in { day = "24h", days = "2d" } : name => {
+        name                  = name, expr = "absent(fares_job)", query = "absent(fares_job)", for = time, severity = "ticket", labels = {}
+        summary               = "silent", description = "The job inference never succeeded."
+      }
+    }
+  }
+  assert {
+    condition = { for name, policy in google_monitoring_alert_policy.alert : name => policy.conditions[0].condition_prometheus_query_language[0].duration } == {
+      day = "86400s", days = "86400s"
+    }
+    error_message = "Cloud Monitoring refuses what waits for longer."
+  }
+  assert {
+    condition = { for name, policy in google_monitoring_alert_policy.alert : name => policy.documentation[0].content } == {
+      day  = "The job inference never succeeded."
+      days = "The job inference never succeeded. The configuration has it wait for 2d. Cloud Monitoring waits for a day at most, so it comes after that."
+    }
+    error_message = "Who is told sooner than the configuration says reads why."
+  }
+}
+
 run "watches_without_telling_anybody" {
   command = plan
   variables {
