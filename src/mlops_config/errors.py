@@ -71,7 +71,7 @@ INTERRUPTED = ("interrupted; nothing half-done was left in sight", "run the same
 """What an interrupted process says: message and hint."""
 
 
-def of_os_error(error: OSError) -> ServiceError:
+def of_os_error(error: OSError) -> MlopsConfigError:
     """What the operating system refused, worded for the person at the terminal."""
     where = f" ({error.filename})" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -79,4 +79,6 @@ def of_os_error(error: OSError) -> ServiceError:
         return ServiceError(f"the disk is full{where}", hint=hint)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return ServiceError(f"no permission to write or read{where}: {error.strerror}")
+    if error.errno == errno.EISDIR:
+        return UsageError(f"there is a folder where a file is meant{where}", hint="name a file")
     return ServiceError(f"{error.strerror or error}{where}")

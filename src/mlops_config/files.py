@@ -1,5 +1,6 @@
 """Writing files so that a reader sees the old content or the new, never half of it."""
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -9,8 +10,11 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Puts ``data`` at ``path`` (folders made as needed) by renaming a finished temporary file beside it.
 
     Raises:
-        OSError: the disk is full or the folder refuses; nothing is left behind and the old content stays.
+        OSError: the disk is full, the folder refuses, or ``path`` is a folder itself; nothing is left behind
+            and the old content stays.
     """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:

@@ -140,6 +140,12 @@ SITUATIONS: dict[str, tuple[Prepare, list[str], int, tuple[str, ...]]] = {
         2,
         ("run 'mlops-config build'",),
     ),
+    "a folder for the archive": (
+        lambda _: None,
+        ["bundle", "--environment", "dev", "--output", "configs"],
+        2,
+        ("a folder where a file is meant (configs)", "name a file"),
+    ),
     "a report in an unknown format": (
         lambda _: None,
         ["validate", "--report", "pdf=x"],
