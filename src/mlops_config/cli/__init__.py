@@ -121,12 +121,10 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _fail(message: str, hint: str | None, code: int) -> int:
-    red, plain = ("\x1b[31m", "\x1b[0m") if _colored() else ("", "")
+    from mlops_config.console import wants_color
+
+    red, plain = ("\x1b[31m", "\x1b[0m") if wants_color(sys.stderr) else ("", "")
     print(f"{red}error:{plain} {message}", file=sys.stderr)  # noqa: T201 the one place a failure is printed
     if hint:
         print(f" hint: {hint}", file=sys.stderr)  # noqa: T201 and what belongs to it
     return code
-
-
-def _colored() -> bool:
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mlops_config.errors import JobRefusedError
+from mlops_config.files import write_atomically
 
 FILE_VARIABLE = "MLOPS_OUTCOME_FILE"
 """Names a file for the outcome's document as well, such as a pod's ``/airflow/xcom/return.json``."""
@@ -62,22 +63,11 @@ def _tell_programs(chosen: str, document: Mapping[str, Any]) -> None:
     # Readers of lines differ in what ends one (U+2028 does for some), so that the line is ASCII.
     line = json.dumps(plain, allow_nan=False)
     if name := os.environ.get(FILE_VARIABLE):
-        _write(Path(name), line)
+        write_atomically(Path(name), f"{line}\n".encode())
     if chosen == "json":
         sys.stdout.write(json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     elif chosen == "jsonl":
         sys.stdout.write(f"{line}\n")
-
-
-def _write(path: Path, line: str) -> None:
-    """Writes the file as a whole: who waits for it never reads half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(f"{line}\n", encoding="utf-8")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _plain(value: Any) -> Any:
