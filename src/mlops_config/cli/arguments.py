@@ -1,7 +1,7 @@
 """What several verbs share: arguments, what they mean, and what is said where packages are missing."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,14 +12,24 @@ if TYPE_CHECKING:
 from mlops_config.errors import UsageError
 
 
-def add_tree_arguments(parser: argparse.ArgumentParser) -> None:
-    """The configuration folder, the repository root and the settings file."""
-    parser.add_argument(
-        "config_dir",
-        nargs="?",
-        metavar="CONFIG_DIR",
-        help="folder with a folder per environment (default: configs, or what the settings say)",
-    )
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """An argument's ``type``: a whole number within both bounds, or argparse's own words of refusal."""
+    bounds = f"from {least} to {most}" if most is not None else f"of {least} or more"
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least or (most is not None and number > most):
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number {bounds}")
+        return number
+
+    return read
+
+
+def add_checkout_arguments(parser: argparse.ArgumentParser) -> None:
+    """The repository root and the settings file."""
     parser.add_argument(
         "-C", "--root", type=Path, default=Path(), metavar="DIR", help="repository root (default: here)"
     )
@@ -31,14 +41,31 @@ def add_tree_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_tree_arguments(parser: argparse.ArgumentParser) -> None:
+    """The configuration folder, and the checkout it is in."""
+    parser.add_argument(
+        "config_dir",
+        nargs="?",
+        metavar="CONFIG_DIR",
+        help="folder with a folder per environment (default: configs, or what the settings say)",
+    )
+    add_checkout_arguments(parser)
+
+
 def add_identity_arguments(parser: argparse.ArgumentParser) -> None:
     """Which project and model, and the checkout whose files say so by default."""
     parser.add_argument("--project", metavar="NAME", help="default: as the configuration files here say")
     parser.add_argument("--model", metavar="NAME", help="model name (default: as the files here say)")
+    add_checkout_arguments(parser)
+
+
+def add_ledger_store_argument(parser: argparse.ArgumentParser) -> None:
+    """The store whose ledger is read or written."""
     parser.add_argument(
-        "-C", "--root", type=Path, default=Path(), metavar="DIR", help="repository root (default: here)"
+        "--store",
+        metavar="URI",
+        help="store with the ledger (default: MLOPS_STORE, the settings' first, or .mlops-config/store)",
     )
-    parser.add_argument("--settings", type=Path, metavar="FILE", help="default: mlops-config.yaml")
 
 
 def add_environment_argument(parser: argparse.ArgumentParser, *, required: bool) -> None:

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops_config.cli.arguments import add_identity_arguments
+from mlops_config.cli.arguments import add_identity_arguments, add_ledger_store_argument
 from mlops_config.errors import UsageError
 from mlops_config.ledger.places import ledger_store
 
@@ -23,11 +23,7 @@ def add_ledger_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="only this environment; may be given several times (default: all)",
     )
-    parser.add_argument(
-        "--store",
-        metavar="URI",
-        help="store with the ledger (default: MLOPS_STORE, the settings' first, or .mlops-config/store)",
-    )
+    add_ledger_store_argument(parser)
     add_identity_arguments(parser)
 
 

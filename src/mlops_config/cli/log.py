@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from mlops_config.cli.arguments import whole_number
 from mlops_config.cli.ledgers import add_ledger_arguments, ledgers_of
 from mlops_config.errors import IntegrityError, UsageError
 from mlops_config.ledger.entries import Event
@@ -30,6 +31,7 @@ EXAMPLES = """\
 
 _LIMIT = 50
 _AGO = re.compile(r"(\d+)([mhdw])")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -48,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--limit",
-        type=int,
+        type=whole_number(0),
         default=_LIMIT,
         metavar="N",
         help=f"only the newest N; 0: all (default: {_LIMIT})",
@@ -56,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--verify", action="store_true", help="prove every ledger from its first entry on")
     parser.add_argument(
         "--holds",
+        type=_digest,
         metavar="SHA256",
         help="with --verify: one of the ledgers must have the entry with this digest",
     )
@@ -156,10 +159,16 @@ def _print(document: object, indent: int | None = None) -> None:
 
 def _moment(text: str) -> datetime:
     ago = _AGO.fullmatch(text)
-    if ago:
-        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
+        if ago:
+            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         moment = datetime.fromisoformat(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(f"{text!r} is no date, time or span such as 24h") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _digest(text: str) -> str:
+    if not _DIGEST.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no digest of an entry, sha256: and 64 hex digits")
+    return text

@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from mlops_config.cli.arguments import whole_number
 from mlops_config.cli.outcomes import Outcome, tell
 from mlops_config.cli.run import add_job_arguments, job_context
 
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_job_arguments(parser)
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
-        "--version", type=int, metavar="N", help="this version instead of the waiting challenger"
+        "--version", type=whole_number(1), metavar="N", help="this version instead of the waiting challenger"
     )
     what.add_argument(
         "--if-allowed",

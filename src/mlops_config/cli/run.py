@@ -8,7 +8,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mlops_config.cli.arguments import with_jobs
+from mlops_config.cli.arguments import (
+    add_checkout_arguments,
+    add_ledger_store_argument,
+    whole_number,
+    with_jobs,
+)
 from mlops_config.cli.outcomes import Outcome, add_format, tell
 
 if TYPE_CHECKING:
@@ -104,11 +109,17 @@ def _serving_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder, archive or URI of a model package, instead of the registry (default: MLOPS_PACKAGE)",
     )
     parser.add_argument(
-        "--model-version", type=int, metavar="N", help="which version that package is (default: as it says)"
+        "--model-version",
+        type=whole_number(1),
+        metavar="N",
+        help="which version that package is (default: as it says)",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument(
-        "--port", type=int, metavar="N", help="default: AIP_HTTP_PORT, the local deployer's port, or 8080"
+        "--port",
+        type=whole_number(1, 65_535),
+        metavar="N",
+        help="default: AIP_HTTP_PORT, the local deployer's port, or 8080",
     )
 
 
@@ -139,7 +150,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     jobs = parser.add_subparsers(title="jobs", dest="job", metavar="JOB", required=True)
     for name, job in JOBS.items():
         sub = jobs.add_parser(
-            name, help=job.summary, description=f"{job.summary.capitalize()}.", allow_abbrev=False
+            name,
+            help=job.summary,
+            description=f"{job.summary[0].upper()}{job.summary[1:]}.",
+            allow_abbrev=False,
         )
         add_job_arguments(sub)
         job.add_arguments(sub)
@@ -152,15 +166,8 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         "--config", type=Path, metavar="FILE", help="one of the four files; the others lie beside it"
     )
     which.add_argument("-e", "--environment", metavar="NAME", help="in a checkout: the environment's files")
-    parser.add_argument(
-        "-C", "--root", type=Path, default=Path(), metavar="DIR", help="repository root (default: here)"
-    )
-    parser.add_argument("--settings", type=Path, metavar="FILE", help="default: mlops-config.yaml")
-    parser.add_argument(
-        "--store",
-        metavar="URI",
-        help="store with the ledger (default: MLOPS_STORE, the settings' first, or .mlops-config/store)",
-    )
+    add_checkout_arguments(parser)
+    add_ledger_store_argument(parser)
     add_format(parser)
 
 
