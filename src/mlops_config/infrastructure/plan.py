@@ -22,6 +22,7 @@ from mlops_config.infrastructure.differences import (
     secrets_in,
     without,
 )
+from mlops_config.infrastructure.sources import sources_digest
 
 DIGEST_FORMAT = 1
 LEAST_SECRET = 6
@@ -133,6 +134,8 @@ class Plan:
     """The root module that it was made in."""
     variables: Mapping[str, Any] = field(repr=False, default_factory=dict)
     """What each of the root's variables was given, secrets too."""
+    sources: str | None = None
+    """Digest of what the modules say; ``None``: they do not lie here."""
     warnings: tuple[str, ...] = ()
     """What Terraform warned of, such as a ``check`` that fails."""
 
@@ -171,15 +174,18 @@ class Plan:
         outputs = _concealed(outputs, secrets)
         version = str(document.get("terraform_version", ""))
         chosen = dict(sorted((providers or {}).items()))
+        configuration = document.get("configuration") or {}
+        sources = sources_digest(configuration, directory) if directory else None
         return cls(
             terraform_version=version,
             changes=changes,
             outputs=outputs,
             drift=drift,
             providers=chosen,
-            digest=_digest(changes, outputs, plain, version, chosen),
-            configuration=document.get("configuration") or {},
+            digest=_digest(changes, outputs, plain, version, chosen, sources),
+            configuration=configuration,
             directory=directory,
+            sources=sources,
             variables={**plain, **hidden},
             warnings=tuple(_blotted(each, secrets) for each in warnings),
         )
@@ -311,8 +317,9 @@ def _digest(
     variables: Mapping[str, Any],
     version: str,
     providers: Mapping[str, str],
+    sources: str | None,
 ) -> str:
-    """``sha256:…`` over what a reader of the plan is shown, as RFC 8785 canonical JSON.
+    """``sha256:…`` over what a reader of the plan is shown, as RFC 8785 canonical JSON, and over the modules.
 
     A resource counts with its action and each value that differs, not with values that stay: those may be
     changed by the cloud itself between two plans. No times and no order count. Of secrets only that they
@@ -322,6 +329,7 @@ def _digest(
         "format": DIGEST_FORMAT,
         "terraform": version.split(".")[:2],
         "providers": dict(providers),
+        "modules": sources,
         "variables": _canonical(variables),
         "changes": [_change_meaning(each) for each in changes],
         "outputs": [

@@ -111,6 +111,7 @@ def as_document(plan: Plan, causes: Causes | None = None) -> dict[str, Any]:
         "digest": plan.digest,
         "terraform_version": plan.terraform_version,
         "providers": dict(plan.providers),
+        "modules": plan.sources,
         "summary": plan.summary(),
         "has_changes": plan.has_changes,
         "counts": {action.value: plan.count(action) for action in Action},

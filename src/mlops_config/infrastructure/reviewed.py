@@ -63,6 +63,8 @@ def _differently(was: tuple[str, dict[str, Any]], is_: tuple[str, dict[str, Any]
 
 
 def _others(reviewed: Document, now: Document) -> Iterator[str]:
+    if reviewed.get("modules") != now.get("modules"):
+        yield "  the modules say something else, which may show in what is known after apply only"
     for name, words in (("terraform_version", "Terraform's version"), ("providers", "providers")):
         if reviewed.get(name) != now.get(name):
             yield f"  {words}: {_told(reviewed.get(name))} then, {_told(now.get(name))} now"
