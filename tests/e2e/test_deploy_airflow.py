@@ -206,6 +206,18 @@ def test_what_failed_before_is_still_to_be_learned_by_the_next_release(story: St
 
 
 @pytest.mark.usefixtures("second")
+def test_asked_again_after_it_was_mended_what_failed_runs_again_in_the_same_run(story: Story) -> None:
+    calls = len(story.calls)
+    again = story.deploy("--release", "1.1.0")
+    assert f"deploy__{ENVIRONMENT}__1.1.0 failed: it goes on with train, promote" in again.err
+    assert story.calls[calls:] == ["training_main.py", "-m mlops_config promote"]
+    assert [(entry.release, entry.outcome) for entry in story.activations[1:]] == [
+        ("1.1.0", "failed"),
+        ("1.1.0", "succeeded"),
+    ]
+
+
+@pytest.mark.usefixtures("second")
 def test_without_waiting_the_run_is_left_to_airflow(story: Story) -> None:
     record = story.publish("1.3.0", {Kind.RETRAIN: replacing("cooldown: P1D", "cooldown: P2D")})
     entries = len(story.activations)

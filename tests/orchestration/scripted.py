@@ -1,6 +1,6 @@
 """An Airflow whose answers are written down beforehand, for waits that a real one makes long or rare."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tests.orchestration.releases import release
@@ -16,6 +16,7 @@ RELEASE = release("1.1.0")
 DEPLOYMENT = deployment_of(RELEASE.record, RELEASE.released.configs)
 ADDRESS = "http://airflow.example"
 RUN_ID = "deploy__dev__1.1.0"
+HEALTHY = {"scheduler": "healthy", "dag_processor": "healthy", "triggerer": "healthy"}
 TRAINING = DEPLOYMENT.dag_id("training")
 
 
@@ -52,14 +53,17 @@ class Scripted(AirflowApi):
         tasks: Sequence[Sequence[TaskInstance]] = ((),),
         going: Sequence[DagRun] = (),
         is_new: bool = True,
+        health: Sequence[Mapping[str, str]] = (HEALTHY,),
         pools: Sequence[str] = ("default_pool",),
     ) -> None:
         super().__init__(ADDRESS, FetchedLogin(ADDRESS))
         self._dags, self._errors, self._runs, self._tasks = list(dags), list(errors), list(runs), list(tasks)
         self._going = list(going)
         self._is_new = is_new
+        self._health = list(health)
         self._pools = pools
         self.unpaused: list[str] = []
+        self.cleared: list[tuple[str, str, list[str]]] = []
         self.triggered: list[tuple[str, str, Mapping[str, Any]]] = []
 
     def dag(self, dag_id: str) -> Dag | None:
@@ -83,6 +87,12 @@ class Scripted(AirflowApi):
     def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, Any] | None = None) -> bool:
         self.triggered.append((dag_id, run_id, conf or {}))
         return self._is_new
+
+    def health(self) -> dict[str, str]:
+        return dict(self._health.pop(0) if len(self._health) > 1 else self._health[0])
+
+    def clear(self, dag_id: str, run_id: str, tasks: Iterable[TaskInstance]) -> None:
+        self.cleared.append((dag_id, run_id, [each.task_id for each in tasks]))
 
     def run(self, dag_id: str, run_id: str) -> DagRun | None:  # noqa: ARG002 there is one
         return self._runs.pop(0) if len(self._runs) > 1 else self._runs[0]

@@ -1,12 +1,14 @@
 """Waiting for Airflow: what is said on the way, and what ends the wait."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from tests.orchestration.scripted import (
     ADDRESS,
     ALL,
     DEPLOYMENT,
+    HEALTHY,
     OLD,
     PLANNED,
     RUN_ID,
@@ -145,6 +147,32 @@ def test_a_run_that_is_there_is_gone_on_with() -> None:
     assert said == [f"training was asked for before: {RUN_ID} is there, and this goes on with it"]
 
 
+def test_of_a_run_that_failed_what_did_not_end_well_runs_again() -> None:
+    said: list[str] = []
+    tasks = [
+        task("verify", "success"),
+        task("score", "success", map_index=0),
+        task("score", "failed", map_index=1),
+        task("complete", "upstream_failed"),
+        task("more", "skipped"),
+    ]
+    api = Scripted(is_new=False, runs=[run("failed")], tasks=[tasks])
+    record = request_run(api, DEPLOYMENT, PLANNED, RUN_ID, said.append)
+    assert api.cleared == [(TRAINING, RUN_ID, ["score", "complete", "more"])]
+    assert record.state == "queued"
+    assert said == [
+        f"training was asked for before, and {RUN_ID} failed: it goes on with score, complete, more"
+    ]
+
+
+def test_a_run_that_somebody_marked_as_failed_when_it_was_done_stays_failed() -> None:
+    said: list[str] = []
+    api = Scripted(is_new=False, runs=[run("failed")], tasks=[[task("verify", "success")]])
+    assert request_run(api, DEPLOYMENT, PLANNED, RUN_ID, said.append).state == "failed"
+    assert api.cleared == []
+    assert "each of its tasks ended well" in said[0]
+
+
 RECORD = DagRunRecord(
     job="training", dag_id=TRAINING, run_id=RUN_ID, state="queued", because="it was asked for", url=ADDRESS
 )
@@ -174,7 +202,9 @@ def test_each_end_of_a_task_is_said_once(capsys: pytest.CaptureFixture[str]) -> 
     assert lines[3].startswith("✓ training  success: verify success, train success")
 
 
-def test_a_failed_run_says_which_task_what_it_said_and_where_to_look() -> None:
+def test_a_failed_run_says_which_task_what_it_said_and_where_to_look(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     api = Scripted(
         runs=[run("failed")],
         tasks=[
@@ -185,7 +215,8 @@ def test_a_failed_run_says_which_task_what_it_said_and_where_to_look() -> None:
             ]
         ],
     )
-    ended = await_run(api, RECORD, Clock().patience(600), TerminalConsole(quiet=True))
+    ended = await_run(api, RECORD, Clock().patience(600), TerminalConsole())
+    assert capsys.readouterr().err.splitlines()[-1].startswith("✗ training  failed: verify success, train")
     assert ended.record.state == "failed"
     assert ended.failed == (
         f"training.train failed after 3 s, try 1 of 3: {ADDRESS}/dags/{TRAINING}/runs/{RUN_ID}/tasks/train",
@@ -206,6 +237,40 @@ def test_a_run_that_takes_longer_than_the_time_is_left_to_airflow() -> None:
         await_run(Scripted(runs=[run("running")]), RECORD, clock.patience(60), TerminalConsole(quiet=True))
     assert clock.now == pytest.approx(60)
     assert "again to wait on" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ({"health": [{**HEALTHY, "scheduler": "unhealthy"}]}, "Airflow's scheduler is unhealthy"),
+        ({"health": [{"triggerer": "healthy"}]}, "Airflow's scheduler is not running"),
+        (
+            {"health": [{"scheduler": "healthy"}], "tasks": [[task("watch", "deferred")]]},
+            "Airflow's triggerer is not running",
+        ),
+        ({"dags": [{"training": dag("training", is_paused=True)}]}, "somebody paused its DAG; unpause it"),
+    ],
+)
+def test_a_run_in_which_nothing_happens_says_what_it_waits_for(
+    parts: dict[str, Any], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock()
+    with pytest.raises(ServiceError, match=expected):
+        await_run(Scripted(runs=[run("running")], **parts), RECORD, clock.patience(120), TerminalConsole())
+    said = [line for line in capsys.readouterr().err.splitlines() if expected in line]
+    assert said == [said[0]], "it is said once"
+    assert said[0].startswith("  training does not go on: ")
+
+
+def test_a_run_that_works_or_waits_its_turn_is_not_asked_why(capsys: pytest.CaptureFixture[str]) -> None:
+    paused = [{"training": dag("training", is_paused=True)}]
+    api = Scripted(
+        dags=paused,
+        runs=[run("running")] * 60 + [run("success")],
+        tasks=[[task("train", "running")]],
+    )
+    await_run(api, RECORD, Clock().patience(600), TerminalConsole())
+    assert "does not go on" not in capsys.readouterr().err
 
 
 def test_a_run_that_somebody_deleted_is_said() -> None:

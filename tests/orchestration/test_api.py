@@ -1,6 +1,8 @@
 """What the client asks of Airflow's REST API, against the API servers of both ends of what is supported."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -157,6 +159,27 @@ def test_a_dag_that_is_not_there_is_told_of_with_the_reason(api: AirflowApi) -> 
         api.unpause("taxi.fare.prod.training")
     assert api.dag("taxi.fare.prod.training") is None
     assert api.runs("taxi.fare.prod.training") == []
+
+
+def test_a_run_that_failed_goes_on_with_the_tasks_that_are_cleared(api: AirflowApi, airflow: Airflow) -> None:
+    api.trigger(TRAINING, "cleared")
+    verify, train = sorted(api.task_instances(TRAINING, "cleared"), key=lambda task: task.task_id)[::-1]
+    with closing(sqlite3.connect(airflow.folder / "home" / "airflow.db")) as database, database:
+        of_run = "WHERE run_id = 'cleared' AND dag_id = ?"
+        database.execute(f"UPDATE dag_run SET state = 'failed' {of_run}", [TRAINING])  # noqa: S608 fixed words
+        for task, state in ((verify, "success"), (train, "failed")):
+            database.execute(
+                f"UPDATE task_instance SET state = ?, try_number = 1 {of_run} AND task_id = ?",  # noqa: S608 fixed words
+                [state, TRAINING, task.task_id],
+            )
+    api.clear(TRAINING, "cleared", [train])
+    run = api.run(TRAINING, "cleared")
+    assert run is not None
+    assert run.state == "queued"
+    assert {task.task_id: task.state for task in api.task_instances(TRAINING, "cleared")} == {
+        "verify": "success",
+        "train": None,
+    }
 
 
 def test_asset_events_are_reported_and_listed(api: AirflowApi) -> None:

@@ -81,7 +81,7 @@ def well(**more: Any) -> Answering:
 def test_airflow_that_goes_away_mid_way_says_to_ask_again_and_that_goes_on(place: Place) -> None:
     with pytest.raises(ServiceError, match="no answer") as caught:
         place.deploy(Unreachable(dags=[ALL]))
-    assert caught.value.hint == "is the service up?; then run the same command again: it goes on from there"
+    assert caught.value.hint == "is the service up? Then run the same command again: it goes on from there"
     assert place.events == []
     api = well(is_new=False)
     done = place.deploy(api)

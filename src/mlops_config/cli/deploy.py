@@ -176,8 +176,8 @@ def _to_airflow(
     if done.failed:
         raise FindingsError(
             "\n".join([f"{done.record.environment} runs release {done.record.name}, but:", *done.failed]),
-            hint="mend what the task says; then clear it in Airflow and run the same command again, or"
-            " release and deploy anew",
+            hint="mend what the task says, and run the same command again: what did not end well runs again;"
+            " or release and deploy anew",
         )
     return 0
 

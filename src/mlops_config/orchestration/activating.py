@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from mlops_config.console import Console
+from mlops_config.console import Console, StageLog
 from mlops_config.errors import FindingsError, ServiceError, UsageError
 from mlops_config.orchestration.api import AirflowApi, MissingDagError
 from mlops_config.orchestration.api_answers import Dag, DagRun, ParseError, TaskInstance
@@ -20,8 +20,13 @@ from mlops_config.release.record import DagRunRecord
 
 PARSE_SECONDS = 600.0
 """Airflow looks for new files every few minutes, and a managed one copies its bucket before that."""
+IDLE_SECONDS = 20.0
+"""No task may run for so long before it is asked why."""
 LOG_LINES = 15
 """Of a failed task, that are shown."""
+_LOG_READ = 50
+_DONE = frozenset({"success", "removed"})
+"""States of a task that another try of its run leaves as it is."""
 _GOING = frozenset({"running", "deferred", "up_for_reschedule", "up_for_retry"})
 _TOLD = frozenset({"success", "failed", "upstream_failed", "skipped", "up_for_retry", "removed"})
 AGAIN = "run the same command again: it goes on from there"
@@ -142,15 +147,21 @@ def unpause(api: AirflowApi, deployment: Deployment, dags: Iterable[Dag]) -> lis
 def request_run(
     api: AirflowApi, deployment: Deployment, planned: PlannedRun, run_id: str, say: Callable[[str], None]
 ) -> DagRunRecord:
-    """Asks for the run, or finds it there from an earlier try; says behind which run it waits."""
+    """Asks for the run, or goes on with the one of an earlier try; says behind which run it waits.
+
+    Of one that failed, what did not end well is tried again: asking for the deployment again asks for that.
+    """
     dag_id = deployment.dag_id(planned.job)
     earlier = [run for run in api.runs(dag_id) if not run.is_finished and run.run_id != run_id]
-    created = api.trigger(dag_id, run_id, planned.conf(deployment))
-    for run in earlier:
+    state = "queued"
+    if not api.trigger(dag_id, run_id, planned.conf(deployment)):
+        state = _state(api.run(dag_id, run_id))
+        if state == "failed":
+            state = _tried_again(api, planned.job, dag_id, run_id, say)
+        else:
+            say(f"{planned.job} was asked for before: {run_id} is there, and this goes on with it")
+    for run in earlier if state != "success" else ():
         say(f"{planned.job} waits behind {run.run_id}, which is still {run.state}")
-    if not created:
-        say(f"{planned.job} was asked for before: {run_id} is there, and this goes on with it")
-    state = "queued" if created else _state(api.run(dag_id, run_id))
     return DagRunRecord(
         job=planned.job,
         dag_id=dag_id,
@@ -162,35 +173,77 @@ def request_run(
 
 
 def await_run(api: AirflowApi, run: DagRunRecord, patience: Patience, console: Console) -> Ended:
-    """The run at its end; each task that ends is said on the way.
+    """The run at its end; each task that ends is said on the way, and why nothing happens if so.
 
     Raises:
         ServiceError: it is still going when the time is over, or it was deleted.
     """
+    try:
+        with console.stage(run.job) as log:
+            _follow(api, run, patience, console, log)
+    except _RunFailedError as failure:
+        ended = run.model_copy(update={"state": "failed"})
+        return Ended(ended, _failure(api, ended, failure.tasks))
+    return Ended(run.model_copy(update={"state": "success"}))
+
+
+class _RunFailedError(Exception):
+    """Shows the stage as failed; to whoever deploys, a run that failed is an answer."""
+
+    def __init__(self, tasks: Sequence[TaskInstance]) -> None:
+        super().__init__()
+        self.tasks = tasks
+
+
+def _follow(api: AirflowApi, run: DagRunRecord, patience: Patience, console: Console, log: StageLog) -> None:
+    """Says what happens in the run until it has succeeded."""
     told: set[tuple[str, int, int, str | None]] = set()
-    with console.stage(run.job) as log:
-        for waited in patience.looks():
-            found = api.run(run.dag_id, run.run_id)
-            if found is None:
-                raise ServiceError(
-                    f"the DAG run {run.run_id} of {run.dag_id} is gone: somebody deleted it", hint=AGAIN
-                )
-            tasks = api.task_instances(run.dag_id, run.run_id)
-            for task in tasks:
-                mark = (task.task_id, task.map_index, task.try_number, task.state)
-                if task.state in _TOLD and mark not in told:
-                    told.add(mark)
-                    console.say(f"  {run.job}.{in_words(task)}")
-            if found.is_finished:
-                ended = run.model_copy(update={"state": found.state})
-                log.done(f"{found.state}: {', '.join(_names(tasks))}")
-                failed = _failure(api, ended, tasks) if found.state == "failed" else ()
-                return Ended(ended, failed)
-            log.progress(f"{found.state}: {', '.join(_going(tasks)) or 'no task yet'} ({waited:.0f} s)")
+    obstacle, busy = None, 0.0
+    for waited in patience.looks():
+        found = api.run(run.dag_id, run.run_id)
+        if found is None:
+            raise ServiceError(
+                f"the DAG run {run.run_id} of {run.dag_id} is gone: somebody deleted it", hint=AGAIN
+            )
+        tasks = api.task_instances(run.dag_id, run.run_id)
+        for task in tasks:
+            mark = (task.task_id, task.map_index, task.try_number, task.state)
+            if task.state in _TOLD and mark not in told:
+                told.add(mark)
+                busy = waited
+                console.say(f"  {run.job}.{in_words(task)}")
+        if found.is_finished:
+            log.done(f"{found.state}: {', '.join(_names(tasks))}")
+            if found.state == "failed":
+                raise _RunFailedError(tasks)
+            return
+        if any(task.state == "running" for task in tasks):
+            obstacle, busy = None, waited
+        elif waited - busy >= IDLE_SECONDS:
+            before, obstacle = obstacle, _obstacle(api, run, tasks)
+            if obstacle is not None and obstacle != before:
+                console.say(f"  {run.job} does not go on: {obstacle}")
+        doing = obstacle or ", ".join(_going(tasks)) or "no task yet"
+        log.progress(f"{found.state}: {doing} ({waited:.0f} s)")
+    because = f"; {obstacle}" if obstacle else ""
     raise ServiceError(
-        f"the DAG run {run.run_id} of {run.dag_id} is still going after {patience.seconds:.0f} s: {run.url}",
+        f"the DAG run {run.run_id} of {run.dag_id} is still going after {patience.seconds:.0f} s{because}:"
+        f" {run.url}",
         hint="it goes on without us; run the same command again to wait on",
     )
+
+
+def _obstacle(api: AirflowApi, run: DagRunRecord, tasks: Sequence[TaskInstance]) -> str | None:
+    """Why a run in which no task runs waits for a person; ``None``: for nobody, as far as can be told."""
+    health = api.health()
+    parts = ["scheduler"] + ["triggerer"] * any(task.state == "deferred" for task in tasks)
+    for part in parts:
+        if health.get(part) != "healthy":
+            return f"Airflow's {part} is {health.get(part) or 'not running'}"
+    dag = api.dag(run.dag_id)
+    if dag is not None and dag.is_paused:
+        return "somebody paused its DAG; unpause it in Airflow"
+    return None
 
 
 def in_words(task: TaskInstance) -> str:
@@ -203,13 +256,30 @@ def in_words(task: TaskInstance) -> str:
     return words
 
 
+def _tried_again(api: AirflowApi, job: str, dag_id: str, run_id: str, say: Callable[[str], None]) -> str:
+    """Clears what did not end well in a run that failed; the run's state then."""
+    tasks = [task for task in api.task_instances(dag_id, run_id) if task.state not in _DONE]
+    if not tasks:
+        say(f"{job} was asked for before: {run_id} failed, though each of its tasks ended well")
+        return "failed"
+    api.clear(dag_id, run_id, tasks)
+    names = ", ".join(dict.fromkeys(task.task_id for task in tasks))
+    say(f"{job} was asked for before, and {run_id} failed: it goes on with {names}")
+    return "queued"
+
+
 def _failure(api: AirflowApi, run: DagRunRecord, tasks: Sequence[TaskInstance]) -> tuple[str, ...]:
     lines = []
     for task in tasks:
         if task.state == "failed":
             lines.append(f"{run.job}.{in_words(task)}: {api.page(run.dag_id, run.run_id, task.task_id)}")
-            lines += [f"  {line}" for line in api.log(task, LOG_LINES)]
+            lines += [f"  {line}" for line in _told(api.log(task, _LOG_READ))]
     return tuple(lines) or (f"{run.dag_id} {run.run_id} failed, and none of its tasks did: {run.url}",)
+
+
+def _told(log: Sequence[str]) -> list[str]:
+    """The end of a log for a person: no outcome, which programs read, and no line twice."""
+    return list(dict.fromkeys(line for line in log if not line.startswith('{"')))[-LOG_LINES:]
 
 
 def _broken(errors: Sequence[ParseError], api: AirflowApi) -> DagBrokenError:

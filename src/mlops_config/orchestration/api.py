@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -19,8 +19,8 @@ from mlops_config.orchestration.api_answers import (
     TaskInstance,
     dag_of,
     event_of,
-    lines_of,
     run_of,
+    said_in,
     task_of,
     unpacked,
 )
@@ -30,7 +30,6 @@ OLDEST = (3, 1)
 """The first Airflow that the DAGs are for."""
 _API = "/api/v2"
 _PAGE = 100
-_FOLDED = ("::group::", "::endgroup::")
 
 
 class MissingDagError(ServiceError):
@@ -172,6 +171,15 @@ class AirflowApi:
         self._json(response)
         return True
 
+    def clear(self, dag_id: str, run_id: str, tasks: Iterable[TaskInstance]) -> None:
+        """Lets the run go on with these tasks once more, whatever they ended as; at least one."""
+        names = [each.task_id if each.map_index < 0 else [each.task_id, each.map_index] for each in tasks]
+        # Both flags stand for their contrary where they are left out.
+        body = {"dag_run_id": run_id, "task_ids": names, "dry_run": False, "only_failed": False}
+        doing = f"clearing tasks of the DAG run {run_id} of {dag_id}"
+        path = f"/dags/{_in_path(dag_id)}/clearTaskInstances"
+        self._json(self._sent("POST", path, doing, body=body, repeatable=True), doing)
+
     def run(self, dag_id: str, run_id: str) -> DagRun | None:
         """The run; ``None``: there is none of that id."""
         doing = f"looking at the DAG run {run_id} of {dag_id}"
@@ -193,15 +201,13 @@ class AirflowApi:
         return sorted(found, key=lambda task: (task.started is None, task.started or ""))
 
     def log(self, task: TaskInstance, lines: int = 20) -> list[str]:
-        """The last lines of the log of a task's last try, without Airflow's own headings."""
+        """The last lines of the log of a task's last try, without what Airflow says of itself."""
         path = f"{_task_path(task)}/logs/{max(task.try_number, 1)}"
         query = {"full_content": "true", "map_index": str(task.map_index)}
         response = self._sent("GET", path, f"reading the log of {task.task_id}", query=query)
         if _not_there(response):
             return []
-        content = self._json(response)["content"]
-        said = [line for each in content for line in lines_of(each)]
-        return [line for line in said if not line.startswith(_FOLDED)][-lines:]
+        return list(said_in(self._json(response)["content"]))[-lines:]
 
     def xcom(self, task: TaskInstance, key: str = "return_value") -> Any:
         """What a task returned; ``None``: nothing."""

@@ -1,11 +1,15 @@
 """What Airflow's REST API (v2) answers, as types: DAGs, DAG runs, task instances, asset events."""
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 FINISHED = frozenset({"success", "failed"})
 """States of a DAG run that do not change any more."""
+_AIRFLOWS_OWN = re.compile(r"task|airflow\.dag_processing\..*|airflow\.models\.dagbag\..*")
+"""Loggers of what goes on around a task: its DAG is loaded, its XCom pushed."""
+_FOLDED = ("::group::", "::endgroup::")
 
 
 class Dag(NamedTuple):
@@ -137,12 +141,31 @@ def event_of(each: Mapping[str, Any]) -> AssetEvent:
     )
 
 
-def lines_of(message: str | Mapping[str, Any]) -> Iterator[str]:
-    """What one message of a log says: its event, and the exceptions it tells of."""
-    if isinstance(message, str):
-        yield from message.splitlines()
-        return
-    yield from str(message["event"]).splitlines()
+def said_in(content: Iterable[str | Mapping[str, Any]]) -> Iterator[str]:
+    """The lines of a task's log that are about the task: no headings, and nothing of how Airflow began it."""
+    in_sources = False
+    for message in content:
+        if isinstance(message, str):
+            said = message.splitlines()
+        elif _is_around(message):
+            continue
+        else:
+            said = [*str(message["event"]).splitlines(), *_errors_in(message)]
+        for line in said:
+            # Begins each log: the files it was put together of.
+            in_sources = line.startswith("::group::Log message source") or (
+                in_sources and not line.startswith("::endgroup::")
+            )
+            if not in_sources and not line.startswith(_FOLDED):
+                yield line
+
+
+def _is_around(message: Mapping[str, Any]) -> bool:
+    said = message.get("level") in ("debug", "info")
+    return said and _AIRFLOWS_OWN.fullmatch(str(message.get("logger"))) is not None
+
+
+def _errors_in(message: Mapping[str, Any]) -> Iterator[str]:
     for error in message.get("error_detail") or ():
         yield f"{error['exc_type']}: {error['exc_value']}"
 

@@ -253,6 +253,8 @@ def _going_on() -> Iterator[None]:
     try:
         yield
     except ServiceError as error:
-        if "again" not in (error.hint or ""):
-            error.hint = f"{error.hint}; then {AGAIN}" if error.hint else AGAIN
+        before = error.hint or ""
+        if "again" not in before:
+            then = " Then " if before.endswith("?") else "; then "
+            error.hint = f"{before}{then if before else ''}{AGAIN}"
         raise
