@@ -1,13 +1,12 @@
 """The bucket policy of the artifact store on AWS, as Terraform makes it, against what the store sends to S3.
 
 The server knows no bucket policies, so a hook in front of each request judges it by the policy, as S3 would:
-whatever one statement denies is refused, and what none allows. An unknown operator is an error, not a pass.
+whatever one statement denies is refused, and what none allows.
 """
 
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from mlops_config.store.s3 import S3Store, open_client
 from tests.services.s3 import lead_to
 from tests.services.terraform import Workspace
 from tests.store.examples import example_bundle, example_record
+from tests.terraform import authorization
 from tests.terraform.standin import Environment
 
 if TYPE_CHECKING:
@@ -49,49 +49,11 @@ Policy = list[dict[str, Any]]
 As = Callable[[str], "S3Client"]
 
 
-def _holds(operator: str, wanted: Mapping[str, Any], context: Mapping[str, str]) -> bool:
-    match operator:
-        case "Null":
-            return all((key not in context) == (value == "true") for key, value in wanted.items())
-        case "Bool":
-            return all(context.get(key) == value for key, value in wanted.items())
-        case "StringNotEquals":  # a key that is not there is not equal
-            return all(context.get(key) != value for key, value in wanted.items())
-        case "NumericLessThan":
-            return all(key in context and float(context[key]) < float(value) for key, value in wanted.items())
-    raise NotImplementedError(operator)
-
-
-def _matches(patterns: str | list[str], text: str) -> bool:
-    return any(fnmatchcase(text, each) for each in ([patterns] if isinstance(patterns, str) else patterns))
-
-
-def _applies(
-    statement: Mapping[str, Any], who: str, action: str, arn: str, context: Mapping[str, str]
-) -> bool:
-    principal = statement["Principal"]
-    named = principal == "*" or who in principal["AWS"]
-    within = (
-        _matches(statement["Resource"], arn)
-        if "Resource" in statement
-        else not _matches(statement["NotResource"], arn)
-    )
-    conditions = statement.get("Condition", {}).items()
-    return (
-        named
-        and within
-        and _matches(statement["Action"], action)
-        and all(_holds(operator, wanted, context) for operator, wanted in conditions)
-    )
-
-
 def refused(policy: Policy, who: str, action: str, arn: str, context: Mapping[str, str]) -> str | None:
     """Why S3 would refuse it, ``None`` if it would not. An administrator's own policies allow everything."""
-    found = [each for each in policy if _applies(each, who, action, arn, context)]
-    denied = [each["Sid"] for each in found if each["Effect"] == "Deny"]
-    if denied:
-        return ", ".join(denied)
-    return None if found or who == ADMINISTRATOR else "nothing allows it"
+    mine = [each for each in policy if each["Principal"] == "*" or who in each["Principal"]["AWS"]]
+    reason = authorization.refused(mine, action, arn, context)
+    return None if reason == authorization.NOTHING and who == ADMINISTRATOR else reason
 
 
 @pytest.fixture(scope="module")

@@ -50,11 +50,12 @@ locals {
       Resource = [for path in local.packages : local.within[path]]
     },
     {
+      # IfExists: the read of a missing object has no prefix, and is what this is for.
       Sid       = "TellMissingFromForbidden"
       Effect    = "Allow"
       Action    = ["s3:ListBucket"]
       Resource  = [for path in local.packages : "${local.s3}${local.bucket_of[path]}"]
-      Condition = { StringLike = { "s3:prefix" = [for path in local.packages : "${local.prefix_of[path]}*"] } }
+      Condition = { StringLikeIfExists = { "s3:prefix" = [for path in local.packages : "${local.prefix_of[path]}*"] } }
     },
     {
       Sid      = "WriteCaptures"

@@ -7,14 +7,15 @@ locals {
   ) : []
   everything_if_serving = local.serves ? ["*"] : []
 
-  # One statement for each bucket: what may be listed in one must not be listed in another.
-  prefixes_by_bucket = { for path in local.all_paths : local.bucket_of[path] => trimsuffix(local.prefix_of[path], "/")... }
+  # One statement for each bucket: what may be listed in one must not be listed in another. IfExists, for S3 looks here
+  # too before it says that an object is missing (404) or that we may not know (403), and that request has no prefix.
+  prefixes_by_bucket = { for path in local.all_paths : local.bucket_of[path] => local.listed_of[path]... }
   list_statements = [for bucket, prefixes in local.prefixes_by_bucket : {
     Sid       = "List${index(keys(local.prefixes_by_bucket), bucket) + 1}"
     Effect    = "Allow"
     Action    = ["s3:ListBucket"]
     Resource  = ["${local.s3}${bucket}"]
-    Condition = { StringLike = { "s3:prefix" = flatten([for prefix in sort(prefixes) : [prefix, "${prefix}/*"]]) } }
+    Condition = { StringLikeIfExists = { "s3:prefix" = flatten([for prefix in sort(distinct(prefixes)) : prefix == "" ? ["*"] : [prefix, "${prefix}/*"]]) } }
   }]
 
   data_statements = [for statement in concat(local.list_statements, [
@@ -120,14 +121,25 @@ locals {
   ] : statement if length(statement.Resource) > 0]
 }
 
+locals {
+  data_policy = jsonencode({ Version = "2012-10-17", Statement = local.data_statements })
+}
+
 # Two policies, since one holds 6,144 letters at most, and since going back needs the endpoint and no data.
 resource "aws_iam_policy" "data" {
   count = length(local.data_statements) == 0 ? 0 : 1
 
   name        = "${var.name}-data"
   description = "What the jobs of ${var.environment} read and write."
-  policy      = jsonencode({ Version = "2012-10-17", Statement = local.data_statements })
+  policy      = local.data_policy
   tags        = local.tags
+
+  lifecycle {
+    precondition {
+      condition     = length(local.data_policy) <= 6144
+      error_message = "What the jobs read and write makes a policy of ${length(local.data_policy)} letters, and AWS takes 6144: shorten the URIs in the files."
+    }
+  }
 }
 
 resource "aws_iam_policy" "endpoint" {

@@ -20,8 +20,11 @@ locals {
   prefix_of = { for path in local.all_paths : path => join("/", slice(split("/", path), 1, length(split("/", path)))) }
   bucket_of = { for path in local.all_paths : path => split("/", path)[0] }
 
-  # A URI that ends with a slash is a folder; any other one is a file, or a folder whose slash was left out.
-  objects_of = { for path in local.all_paths : path => endswith(path, "/") ? ["${local.s3}${path}*"] : ["${local.s3}${path}", "${local.s3}${path}/*"] }
+  # A file, or a folder with or without its slash. The name itself is among the objects of a folder as well: who looks
+  # whether a name is a file or a folder asks for a file first, and S3 answers 403, not 404, to whom may not read it.
+  objects_of = { for path in local.all_paths : path => ["${local.s3}${trimsuffix(path, "/")}", "${local.s3}${trimsuffix(path, "/")}/*"] }
+  # What is listed of a pattern: the folder before its first *.
+  listed_of = { for path in local.all_paths : path => trimsuffix(strcontains(local.prefix_of[path], "*") ? try(regex("^[^*]*/", local.prefix_of[path]), "") : local.prefix_of[path], "/") }
   # What is written is a folder. Until a file is whole it has a hidden name, and S3 renames by a copy and a deletion.
   within = { for path in local.all_paths : path => "${local.s3}${trimsuffix(path, "/")}/*" }
   hidden = { for path in local.all_paths : path => ["${local.s3}${trimsuffix(path, "/")}/.*", "${local.s3}${trimsuffix(path, "/")}/*/.*"] }

@@ -75,11 +75,15 @@ run "least_privilege_for_the_server_and_for_the_jobs" {
     condition = { for each in jsondecode(aws_iam_policy.data[0].policy).Statement : each.Sid => each.Resource }["ReadData"] == [
       "arn:aws:s3:::acme-city-taxi-prod/trips/to-price.parquet",
       "arn:aws:s3:::acme-city-taxi-prod/trips/to-price.parquet/*",
+      "arn:aws:s3:::acme-paid-fares/2026",
       "arn:aws:s3:::acme-paid-fares/2026/*",
+      "arn:aws:s3:::acme-city-taxi-prod/trips/curated",
       "arn:aws:s3:::acme-city-taxi-prod/trips/curated/*",
+      "arn:aws:s3:::acme-city-taxi-prod/fares/predictions",
       "arn:aws:s3:::acme-city-taxi-prod/fares/predictions/*",
       "arn:aws:s3:::acme-city-taxi-prod/fares/capture",
       "arn:aws:s3:::acme-city-taxi-prod/fares/capture/*",
+      "arn:aws:s3:::acme-ml-prod/configs/city-taxi/models",
       "arn:aws:s3:::acme-ml-prod/configs/city-taxi/models/*",
     ]
     error_message = "Jobs read something else: ${aws_iam_policy.data[0].policy}"
@@ -94,7 +98,7 @@ run "least_privilege_for_the_server_and_for_the_jobs" {
   }
   # What may be listed in one bucket may not be listed in another one.
   assert {
-    condition = { for each in jsondecode(aws_iam_policy.data[0].policy).Statement : each.Resource[0] => each.Condition.StringLike["s3:prefix"] if startswith(each.Sid, "List") } == {
+    condition = { for each in jsondecode(aws_iam_policy.data[0].policy).Statement : each.Resource[0] => each.Condition.StringLikeIfExists["s3:prefix"] if startswith(each.Sid, "List") } == {
       "arn:aws:s3:::acme-city-taxi-prod" = ["fares/capture", "fares/capture/*", "fares/predictions", "fares/predictions/*", "trips/curated", "trips/curated/*", "trips/to-price.parquet", "trips/to-price.parquet/*"]
       "arn:aws:s3:::acme-ml-prod"        = ["configs/city-taxi/models", "configs/city-taxi/models/*"]
       "arn:aws:s3:::acme-paid-fares"     = ["2026", "2026/*"]
@@ -124,6 +128,34 @@ run "least_privilege_for_the_server_and_for_the_jobs" {
     condition     = alltrue(flatten([for policy in [aws_iam_policy.data[0].policy, aws_iam_policy.endpoint[0].policy, aws_iam_role_policy.execution[0].policy] : [for each in jsondecode(policy).Statement : [for action in each.Action : !strcontains(action, "*")]]]))
     error_message = "An action is a wildcard."
   }
+}
+
+run "a_pattern_is_listed_from_its_folder" {
+  command = plan
+  variables {
+    reads = {
+      "training.data.source.uri"  = "s3://acme-city-taxi-prod/trips/date=*/part-*.parquet"
+      "inference.batch.input_uri" = "s3://acme-paid-fares/year=*"
+    }
+    writes = {}
+  }
+
+  assert {
+    condition = { for each in jsondecode(aws_iam_policy.data[0].policy).Statement : each.Resource[0] => each.Condition.StringLikeIfExists["s3:prefix"] if startswith(each.Sid, "List") } == {
+      "arn:aws:s3:::acme-city-taxi-prod" = ["trips", "trips/*"]
+      "arn:aws:s3:::acme-ml-prod"        = ["configs/city-taxi/models", "configs/city-taxi/models/*"]
+      "arn:aws:s3:::acme-paid-fares"     = ["*"]
+    }
+    error_message = "Jobs cannot find what the pattern means: ${aws_iam_policy.data[0].policy}"
+  }
+}
+
+run "a_policy_that_aws_would_not_take_is_not_planned" {
+  command = plan
+  variables {
+    reads = { for number in range(7) : "training.data.source.${number}" => "s3://acme-city-taxi-prod/${join("/", [for _ in range(20) : "folder-${number}"])}/" }
+  }
+  expect_failures = [aws_iam_policy.data]
 }
 
 run "without_an_endpoint_there_is_no_role_for_one" {
