@@ -90,11 +90,13 @@ locals {
 
   state_of = { for environment, at in local.at : environment => [
     {
+      # IfExists: before the first apply there is no state, and S3 says so (404, not 403) only to whom may list the bucket
+      # in a request that has no prefix.
       Sid       = "FindState"
       Effect    = "Allow"
       Action    = ["s3:ListBucket"]
       Resource  = ["arn:${local.partition}:s3:::${var.state.bucket}"]
-      Condition = { StringLike = { "s3:prefix" = ["${var.environments[environment].state_key}*"] } }
+      Condition = { StringLikeIfExists = { "s3:prefix" = ["${var.environments[environment].state_key}*"] } }
     },
     {
       Sid      = "ReadState"
