@@ -104,7 +104,7 @@ class _FolderReader:
                 return None
             return set(os.listdir(self._folder))  # noqa: PTH208 - strings throughout, see above
         except FileNotFoundError:
-            hint = f"make the folder with four files, or take {self._environment} off the environments"
+            hint = "make it, with four files, or list your environments in mlops-config.yaml"
             message = f"the environment {self._environment} has no folder {self._prefix}"
             self.findings.append(finding("F01", message, place, hint=hint))
         except NotADirectoryError:
