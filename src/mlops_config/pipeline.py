@@ -76,8 +76,9 @@ class RunResult:
     """Whether something was published (on a dry run: would be) that was not in force before."""
     record: ReleaseRecord | None = None
     folder: Path | None = None
-    """Where the archive, the record and the notes lie."""
+    """Where the archive, the record and the notes lie; of a dry run, the archive alone."""
     notes: str | None = None
+    is_dry: bool = False
 
     def whereabouts(self) -> list[tuple[str, str]]:
         """What was made and where it lies, as label and value, in the order it was made."""
@@ -91,8 +92,9 @@ class RunResult:
                 ("image", f"{image.layout} (OCI layout)" if image.layout else image.repository + by_digest)
             )
         places += [("bundle", location.uri) for location in record.bundles]
-        places.append(("record", str(self.folder / RECORD_NAME)))
-        if self.notes:
+        if not self.is_dry:
+            places.append(("record", str(self.folder / RECORD_NAME)))
+        if self.notes and not self.is_dry:
             places.append(("notes", str(self.folder / NOTES_NAME)))
         return places
 
@@ -336,11 +338,23 @@ def _rehearsed(
         draft.config_digest,
         released.version,
     )
+    if Stage.BUILD not in options.stages and (folder / RECORD_NAME).is_file():
+        draft = _recorded(folder / RECORD_NAME, draft)
     if released and same:
         console.say(f"dry run: {draft.environment} runs release {released.name} of these very files already")
     else:
-        places = ", ".join(store.uri for store in standing.stores) if standing else "no store"
-        console.say(f"dry run: would build and publish {draft.environment} release {draft.name} to {places}")
+        to = f" to {', '.join(store.uri for store in standing.stores)}" if standing else ""
+        console.say(f"dry run: would {_work(options)} {draft.environment} release {draft.name}{to}")
     draft = _following(draft, standing)
     notes = notes_of(draft, validation, standing, options, settings)
-    return RunResult(validation, draft.environment, not same, draft, folder, notes)
+    return RunResult(validation, draft.environment, not same, draft, folder, notes, is_dry=True)
+
+
+def _work(options: Options) -> str:
+    """What a dry run leaves undone, as a verb."""
+    work = {
+        "build": Stage.BUILD in options.stages,
+        "push": options.push,
+        "publish": Stage.PUBLISH in options.stages,
+    }
+    return " and ".join(word for word, asked in work.items() if asked) or "write the notes of"

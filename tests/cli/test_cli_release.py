@@ -82,6 +82,15 @@ def test_a_dry_run_writes_nothing_but_the_archive(command: Command, repository: 
     assert "would build and publish" in finished.stderr
     output = repository.folder / ".mlops-config"
     assert sorted(path.name for path in output.rglob("*") if path.is_file()) == [".gitignore", "bundle.tar"]
+    named = finished.stdout.rpartition("\n\n")[2]
+    assert [line.split()[0] for line in named.splitlines()] == ["config", "archive"]
+
+
+def test_a_dry_run_of_publish_is_about_what_was_built(command: Command) -> None:
+    command("build", "--environment", "dev")
+    finished = command("publish", "--environment", "dev", "--dry-run", "--format", "json")
+    assert "dry run: would publish dev release" in finished.stderr
+    assert json.loads(finished.stdout)["image"]["repository"] == "city-taxi-dev"
 
 
 def test_the_record_is_what_json_output_is(command: Command, repository: Repository) -> None:
