@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from mlops_config.cli.arguments import add_environment_argument, add_tree_arguments, tree_of
+from mlops_config.cli.validating import explained
 
 NAME = "bundle"
 SUMMARY = "write an environment's four files as one reproducible archive"
@@ -29,7 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints the config digest and both hashes of each file; writes the archive where one is asked for."""
     from mlops_config.bundle.archive import to_tar
-    from mlops_config.cli.release import explained
     from mlops_config.console import TerminalConsole
     from mlops_config.files import write_atomically
     from mlops_config.pipeline import Options, bundle_of, files_of, validated

@@ -3,13 +3,12 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_config.cli.arguments import add_environment_argument, add_tree_arguments, tree_of
+from mlops_config.cli.validating import explained
 
 if TYPE_CHECKING:
     from mlops_config.pipeline import Options, RunResult
@@ -118,21 +117,6 @@ The environment is named, or follows from the branch or tag. Nothing changed mea
 """,
     ("validate", "build", "publish", "notes"),
 )
-
-
-@contextmanager
-def explained() -> Iterator[None]:
-    """Prints what validation found before the refusal it leads to."""
-    from mlops_config.pipeline import RefusedError
-
-    try:
-        yield
-    except RefusedError as error:
-        from mlops_config.console import wants_color
-        from mlops_config.report import render
-
-        sys.stderr.write(render("text", error.validation, color=wants_color(sys.stderr)))
-        raise
 
 
 def _add_source_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlops_config.cli.arguments import add_environment_argument, add_tree_arguments, tree_of
+from mlops_config.cli.validating import explained, valid_environment
 
 NAME = "rules"
 SUMMARY = "generate Prometheus rules, their tests and a Grafana dashboard"
@@ -37,21 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Writes or prints the files; 1 where the configuration has errors, or files differ from it."""
+    """Writes or prints the files; with ``--check``, 1 where they differ."""
     from mlops_config.alerting.generating import generate
-    from mlops_config.contract.validation import validate
     from mlops_config.errors import UsageError
-    from mlops_config.findings import Severity
-    from mlops_config.report import render
 
     if arguments.check and arguments.output is None:
         raise UsageError("--check compares files, and none are named", hint="add --output DIR")
     root, settings = tree_of(arguments)
-    validation = validate(root, settings, [arguments.environment])
-    if any(finding.severity is Severity.ERROR for finding in validation.findings):
-        sys.stderr.write(render("text", validation, color=False))
-        return 1
-    configs = validation.environment(arguments.environment)
+    with explained():
+        configs = valid_environment(root, settings, arguments.environment)
     generated = generate(configs, arguments.format, watchdog=arguments.watchdog)
     for line in generated.unwatched:
         sys.stderr.write(f"warning: {line}: no rule is made of it\n")

@@ -15,6 +15,7 @@ from mlops_config.cli.arguments import (
     with_jobs,
 )
 from mlops_config.cli.outcomes import Outcome, add_format, tell
+from mlops_config.cli.validating import explained
 
 if TYPE_CHECKING:
     from mlops_config.runtime.context import JobContext
@@ -191,7 +192,6 @@ def job_context(name: str, arguments: argparse.Namespace) -> "Iterator[JobContex
     Raises:
         UsageError: the packages that jobs need are not installed.
     """
-    from mlops_config.cli.release import explained
     from mlops_config.console import TerminalConsole
 
     with with_jobs(name):

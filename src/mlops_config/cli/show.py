@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from mlops_config.cli.arguments import add_environment_argument, add_tree_arguments, tree_of
+from mlops_config.cli.validating import explained, valid_environment
 from mlops_config.kinds import Kind
 
 NAME = "show"
@@ -28,18 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the resolved values; 1 where the configuration has errors, which are printed instead."""
+    """Prints the resolved values."""
     from mlops_config.contract.show import render_json, render_text, resolve
-    from mlops_config.contract.validation import validate
-    from mlops_config.findings import Severity
-    from mlops_config.report import render
 
     root, settings = tree_of(arguments)
-    validation = validate(root, settings, [arguments.environment])
-    if any(finding.severity is Severity.ERROR for finding in validation.findings):
-        sys.stderr.write(render("text", validation, color=False))
-        return 1
-    values = resolve(validation.environments[arguments.environment])
+    with explained():
+        values = resolve(valid_environment(root, settings, arguments.environment))
     if arguments.kind:
         values = [value for value in values if value.kind == arguments.kind]
     sys.stdout.write(render_json(values) if arguments.format == "json" else render_text(values))
