@@ -174,9 +174,12 @@ _WORDS = {
 
 
 def _worded(error: "ErrorDetails", document: "Document") -> tuple[Place | None, str]:
-    path = error["loc"]
-    place = document.positions.nearest(path, prefer_key=error["type"] in _WORDS)
-    words = _WORDS.get(error["type"], error["msg"])
+    from mlops_config.contract.schema_wording import expectation
+
+    path, kind = error["loc"], error["type"]
+    place = document.positions.nearest(path, prefer_key=kind in _WORDS)
+    expected = expectation(kind, error.get("ctx", {}), [])
+    words = _WORDS.get(kind) or (f"it must be {expected.words}" if expected else error["msg"])
     return place, f"{format_path(path)}: {words}" if path else words
 
 
