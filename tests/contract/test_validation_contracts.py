@@ -104,6 +104,18 @@ def test_a_module_that_cannot_be_used_is_wrong_usage(
         run(root, module, source)
 
 
+def test_the_line_that_fails_is_named(root: Path, module: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        run(root, module, "import json\n\njson.loads('{')\n")
+    assert caught.value.hint == f"look at {root.resolve() / module}.py, line 3"
+
+
+def test_a_package_that_is_missing_is_to_be_installed(root: Path, module: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        run(root, module, "import there_is_no_such_module")
+    assert caught.value.hint == "install there_is_no_such_module where this command runs"
+
+
 def test_the_search_path_stays_as_it_was(root: Path, module: str) -> None:
     import sys
 

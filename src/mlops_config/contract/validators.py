@@ -1,5 +1,6 @@
 """The validator of each kind: the contract's own models, or those a team puts in their place."""
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -86,14 +87,27 @@ def _import_from(name: str, root: Path) -> Any:
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
-        missing = "" if error.name is None or name.startswith(error.name) else f": it needs {error.name}"
+        if error.name is not None and not f"{name}.".startswith(f"{error.name}."):
+            raise UsageError(
+                f"the contracts module {name} cannot be imported from {root}: it needs {error.name}",
+                hint=f"install {error.name} where this command runs",
+            ) from error
         raise UsageError(
-            f"the contracts module {name} cannot be imported from {root}{missing}",
+            f"the contracts module {name} cannot be imported from {root}",
             hint="contracts in mlops-config.yaml is a dotted name as in `import package.module`",
         ) from error
     except (Exception, SystemExit) as error:
         raise UsageError(
             f"the contracts module {name} fails while it is imported: {type(error).__name__}: {error}",
+            hint=_where(error, folder),
         ) from error
     finally:
         sys.path.remove(folder)
+
+
+def _where(error: BaseException, folder: str) -> str | None:
+    """The line below ``folder`` that failed last; a syntax error names its own."""
+    from traceback import extract_tb
+
+    own = [frame for frame in extract_tb(error.__traceback__) if frame.filename.startswith(folder + os.sep)]
+    return f"look at {own[-1].filename}, line {own[-1].lineno}" if own else None
