@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import stat
@@ -18,7 +19,7 @@ from mlops_config.console import TerminalConsole
 from mlops_config.errors import ServiceError, UsageError
 from mlops_config.infrastructure.failures import ApplyFailedError, ApplyInterruptedError
 from mlops_config.infrastructure.plan import Action
-from mlops_config.infrastructure.program import Program
+from mlops_config.infrastructure.program import LEFT_STATE, Program
 from mlops_config.infrastructure.running import environment, follow
 from tests.infrastructure.roots import Workbench
 
@@ -184,6 +185,33 @@ def test_a_folder_with_signs_of_the_shell_in_its_name_is_a_folder(tmp_path: Path
     bench.root.init()
     assert bench.root.plan().plan.has_changes
     assert [path.name for path in tmp_path.iterdir()] == ["a b; touch $(pwd)'x"]
+
+
+def test_what_a_hint_says_to_give_is_what_a_shell_takes(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path / "a b", 'resource "terraform_data" "a" {\n  inputt = 1\n}\n')
+    bench.root.init()
+    with pytest.raises(UsageError, match="Unsupported argument") as refused:
+        bench.root.plan()
+    told = (refused.value.hint or "").partition("with: ")[2]
+    assert shlex.split(told) == ["terraform", f"-chdir={tmp_path}/a b", "validate"]
+
+
+def test_a_state_that_could_not_be_saved_is_brought_to_its_place_before_anything(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path, SMALL)
+    bench.root.init()
+    (tmp_path / LEFT_STATE).write_bytes(b"{")
+    with pytest.raises(UsageError, match="could not save its state"):  # nothing was ever saved
+        bench.root.require_saved()
+    bench.root.apply(bench.root.plan())
+    state = json.loads((tmp_path / "terraform.tfstate").read_bytes())
+    (tmp_path / LEFT_STATE).write_text(json.dumps(state | {"serial": state["serial"] + 2}))
+    with pytest.raises(UsageError, match="would be made once more") as refused:
+        bench.root.require_saved()
+    told = (refused.value.hint or "").removeprefix("give: ").partition(";")[0]
+    subprocess.run(shlex.split(told), check=True, capture_output=True)
+    bench.root.require_saved()
+    (tmp_path / LEFT_STATE).write_text(json.dumps(state | {"lineage": "another", "serial": 99}))
+    bench.root.require_saved()
 
 
 def test_a_plan_that_only_refreshes_plans_no_change_of_ours(tmp_path: Path) -> None:

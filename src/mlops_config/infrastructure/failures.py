@@ -4,6 +4,7 @@ The sentences that are looked for are Terraform's, its backends' and the two pro
 """
 
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,11 @@ MINIMUM_VERSION = "1.10"
 _SHOWN = 5
 _DETAIL_LINES = 6
 _SAYS_NOTHING = r"^execution halted|must be valid before initialization"
-_TOLD_OTHERWISE = r"^Values? for undeclared variable|^Check block assertion known after apply"
-"""The first is told by :mod:`~.given_variables`, the second by the apply, once there is something to tell."""
+_TOLD_OTHERWISE = (
+    r"^Values? for undeclared variable|^Check block assertion known after apply|"
+    r"^Some objects will no longer be managed"
+)
+"""By :mod:`~.given_variables`; by the apply, once there is something to tell; by the plan's own lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ class Attempt:
     @property
     def command(self) -> str:
         """How a person calls this program on this root module."""
-        return f"{self.program} -chdir={self.directory}"
+        return f"{self.program} {shlex.quote(f'-chdir={self.directory}')}"
 
 
 def errors_of(documents: Sequence[Mapping[str, Any]]) -> tuple[Diagnostic, ...]:

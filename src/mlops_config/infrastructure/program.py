@@ -29,6 +29,8 @@ from mlops_config.infrastructure.running import Ended, answer, follow
 NAMES = ("terraform", "tofu")
 LOCK_TIMEOUT = "60s"
 _ANSWER_SECONDS = 30.0
+LEFT_STATE = "errored.tfstate"
+"""Where Terraform leaves a state that it cannot save."""
 _FULL_BYTES = 1 << 20
 """Less is free on a disk that a plan did not fit on."""
 _VERSION = re.compile(r"^(Terraform|OpenTofu) v((\d+)\.(\d+)\.\d+\S*)", re.MULTILINE)
@@ -170,6 +172,25 @@ class Root:
             self._followed("init", ["-input=false", "-no-color", *options], events)
             log.done(f"{self.program.name} in {self.shown}")
 
+    def require_saved(self) -> None:
+        """Returns unless the last state lies here, because it could not be saved where it belongs.
+
+        Raises:
+            UsageError: it does; a plan would make once more what it tells of.
+            ServiceError: the state cannot be read.
+        """
+        left = self.directory / LEFT_STATE
+        if not left.is_file():
+            return
+        lost, saved = (_state_of(text) for text in (left.read_bytes(), self._answered("state", "pull")))
+        if lost is not None and (saved is None or (saved[0] == lost[0] and saved[1] < lost[1])):
+            attempt = self._attempt("plan")
+            raise UsageError(
+                f"an apply in {self.shown} could not save its state where it belongs: it lies in"
+                f" {self.shown / LEFT_STATE}, and what it made would be made once more",
+                hint=f"give: {attempt.command} state push {LEFT_STATE}; then the same command again",
+            )
+
     def plan(self, *, refresh_only: bool = False) -> SavedPlan:
         """What would change; with ``refresh_only`` what was changed behind Terraform's back.
 
@@ -292,6 +313,17 @@ class Root:
 
     def _lock(self) -> list[str]:
         return [f"-lock-timeout={self.lock_timeout}"]
+
+
+def _state_of(text: bytes) -> tuple[str, int] | None:
+    """Lineage and serial number; ``None``: there is no state yet."""
+    if not text.strip():
+        return None
+    try:
+        state = json.loads(text)
+    except ValueError:  # a full disk cuts a file short
+        return "", 0
+    return str(state.get("lineage", "")), int(state.get("serial", 0))
 
 
 def _private_file() -> Path:

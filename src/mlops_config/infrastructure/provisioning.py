@@ -127,7 +127,8 @@ def opened(module: RootModule, subject: Subject, console: Console) -> "tuple[Pro
     """The root module, initialised, with the release's variables in it.
 
     Raises:
-        UsageError: Terraform is missing or too old, or cannot be initialised as it is asked to.
+        UsageError: Terraform is missing or too old, or cannot be initialised as it is asked to; or the last
+            apply's state has to be brought to its place first.
         ServiceError: a registry or the state's store failed.
     """
     program = Program.find(module.program)
@@ -136,6 +137,7 @@ def opened(module: RootModule, subject: Subject, console: Console) -> "tuple[Pro
     )
     write_atomically(module.directory / FILE_NAME, subject.variables.to_json())
     root.init()
+    root.require_saved()
     return program, root
 
 
