@@ -203,6 +203,12 @@ def test_drift_that_shows_nowhere_is_none() -> None:
     assert [each.address for each in plan.drift] == ["aws_s3_bucket.gone"]
 
 
+def test_another_address_in_the_modules_is_no_drift() -> None:
+    moved = change(["no-op"], {"days": 1}, {"days": 1}, previous_address="aws_s3_bucket.before")
+    assert Plan.of(document(resource_drift=[moved])).drift == ()
+    assert [each.action for each in Plan.of(document(moved)).changes] == [Action.MOVE]
+
+
 def test_paths_are_written_as_terraform_writes_them() -> None:
     assert written(("tags", "mlops:release")) == 'tags["mlops:release"]'
     assert written(("rule", 0, "id")) == "rule[0].id"

@@ -14,6 +14,7 @@ from mlops_config.infrastructure.causes import Cause
 from mlops_config.infrastructure.differences import Mark
 from mlops_config.infrastructure.plan import Plan
 from mlops_config.infrastructure.rendering import as_document, as_markdown, as_text
+from mlops_config.infrastructure.showing import in_order
 from tests.infrastructure.test_plan import change, document
 
 POLICIES = [
@@ -233,3 +234,28 @@ def test_warnings_are_shown_as_text_and_many_are_counted() -> None:
     assert "main.tf:10:" not in text + html.unescape(markdown)
     assert text.count("and 2 more") == markdown.count("and 2 more") == 1
     assert "<b>" not in cmarkgfm.github_flavored_markdown_to_html(markdown)
+
+
+def test_what_is_forgotten_stays_and_none_of_its_values_is_taken_away() -> None:
+    plan = Plan.of(document(change(["forget"], {"name": "kept"}, None, address="aws_x.kept")))
+    assert as_text(plan, width=80).endswith("\nx   aws_x.kept\n")
+    assert "name" not in as_markdown(plan)
+
+
+def test_of_what_is_made_only_what_its_module_sets_is_said_to_be_known_later() -> None:
+    block = {"references": ["aws_x.role.arn", "aws_x.role"]}
+    expressions = {"policy": block, "rule": [{"target": block}], "region": {"constant_value": "x"}}
+    resource = {"address": "aws_x.policy", "expressions": expressions}
+    unknown = {"policy": True, "id": True, "rule": [{"target": True, "id": True}]}
+    made = change(
+        ["create"], None, {"region": "x", "rule": [{}]}, address="aws_x.policy", after_unknown=unknown
+    )
+    named = {"type": "aws_x", "name": "policy"}
+    plan = Plan.of(document(made | named, configuration={"root_module": {"resources": [resource]}}))
+    assert "    known after apply: policy, rule[0].target\n" in as_text(plan, width=80)
+
+
+def test_numbers_are_in_their_own_order() -> None:
+    addresses = [f'aws_x.a[{n}].b["{n}"]' for n in (10, 9, 1)]
+    plan = Plan.of(document(*(change(["delete"], {}, None, address=each) for each in addresses)))
+    assert [each.address for each in in_order(plan.changes)] == addresses[::-1]

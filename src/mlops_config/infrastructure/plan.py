@@ -22,6 +22,7 @@ from mlops_config.infrastructure.differences import (
     secrets_in,
     without,
 )
+from mlops_config.infrastructure.references import Modules
 from mlops_config.infrastructure.sources import sources_digest
 
 DIGEST_FORMAT = 1
@@ -87,6 +88,8 @@ class ResourceChange:
     import_id: str | None = None
     created_first: bool = False
     """Of a replacement: the new one is made before the old one goes."""
+    awaited: tuple[tuple[str | int, ...], ...] = ()
+    """Of what is made: what its module sets, and what the apply will tell nevertheless."""
 
     @property
     def differences(self) -> tuple[Difference, ...]:
@@ -160,13 +163,17 @@ class Plan:
                 f"the plan has format {document.get('format_version')!r}, and 1.x is known",
                 hint="use an older Terraform, or a newer mlops-config-action",
             )
-        changes = tuple(_changes(document.get("resource_changes") or ()))
+        configuration = document.get("configuration") or {}
+        modules = Modules(configuration)
+        found = _changes(document.get("resource_changes") or ())
+        changes = tuple(replace(each, awaited=_awaited(each, modules)) for each in found)
         outputs = tuple(_outputs(document.get("output_changes") or {}))
-        # Terraform also lists what differs in a mark alone, such as a value that is sensitive by its schema.
+        # Terraform also lists what differs in a mark alone, such as a value that is sensitive by its schema,
+        # and what has another address in the modules.
         drift = tuple(
             each
             for each in _changes(document.get("resource_drift") or ())
-            if each.action is not Action.UPDATE or each.differences
+            if each.action is not Action.MOVE and (each.action is not Action.UPDATE or each.differences)
         )
         plain, hidden = (_variables(document, sensitive=which) for which in (False, True))
         secrets = _secrets(hidden, (*changes, *outputs, *drift))
@@ -174,7 +181,6 @@ class Plan:
         outputs = _concealed(outputs, secrets)
         version = str(document.get("terraform_version", ""))
         chosen = dict(sorted((providers or {}).items()))
-        configuration = document.get("configuration") or {}
         sources = sources_digest(configuration, directory) if directory else None
         return cls(
             terraform_version=version,
@@ -253,6 +259,13 @@ def _changes(documents: Sequence[Mapping[str, Any]]) -> Iterator[ResourceChange]
             import_id=(change.get("importing") or {}).get("id"),
             created_first=tuple(change["actions"]) == ("create", "delete"),
         )
+
+
+def _awaited(change: ResourceChange, modules: Modules) -> tuple[tuple[str | int, ...], ...]:
+    if change.action is not Action.CREATE:
+        return ()
+    unknown = (each.path for each in change.differences if each.new is Mark.UNKNOWN)
+    return tuple(path for path in unknown if modules.sets(change, path))
 
 
 def _action(document: Mapping[str, Any]) -> Action | None:

@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as Directory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlops_config.infrastructure.differences import Path
 from mlops_config.infrastructure.local_values import local_references
-from mlops_config.infrastructure.plan import ResourceChange
+
+if TYPE_CHECKING:
+    from mlops_config.infrastructure.plan import ResourceChange
 
 _STEP = re.compile(r'\.?([A-Za-z_][\w-]*)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]')
 _DEEPEST = 20
@@ -46,7 +48,7 @@ class Modules:
         self._root = _Scope(configuration.get("root_module") or {}, directory=directory)
         self._locals: dict[Directory, Mapping[str, tuple[str, ...]]] = {}
 
-    def of_attribute(self, change: ResourceChange, path: Path) -> Iterator[Trail]:
+    def of_attribute(self, change: "ResourceChange", path: Path) -> Iterator[Trail]:
         """What the attribute of a resource at ``path`` is made of."""
         scope = self._scope(change.module)
         resource = _resource(scope, change)
@@ -55,7 +57,13 @@ class Modules:
         for reference in _references(_expression(resource.get("expressions") or {}, path)):
             yield from self._resolved(reference, scope, resource, change.index)
 
-    def of_existence(self, change: ResourceChange) -> Iterator[Trail]:
+    def sets(self, change: "ResourceChange", path: Path) -> bool:
+        """Whether the module gives the attribute at ``path`` its value, rather than the cloud."""
+        resource = _resource(self._scope(change.module), change)
+        at = _expression((resource or {}).get("expressions") or {}, path)
+        return isinstance(at, list) or (isinstance(at, Mapping) and "references" in at)
+
+    def of_existence(self, change: "ResourceChange") -> Iterator[Trail]:
         """The entry of ``for_each`` that the resource is made for, or what ``count`` is made of."""
         scope = self._scope(change.module)
         resource = _resource(scope, change)
@@ -168,7 +176,7 @@ def _folder(scope: _Scope, call: Mapping[str, Any]) -> Directory | None:
     return (scope.directory / source).resolve()
 
 
-def _resource(scope: _Scope | None, change: ResourceChange) -> Mapping[str, Any] | None:
+def _resource(scope: _Scope | None, change: "ResourceChange") -> Mapping[str, Any] | None:
     if scope is None:
         return None
     wanted = f"{change.type}.{change.name}"

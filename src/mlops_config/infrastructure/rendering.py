@@ -142,10 +142,10 @@ def _change_lines(change: ResourceChange, causes: Causes, width: int, *, full: b
     note = about(change)
     yield Line(SIGNS[change.action], f"{change.address}{f'  ({note})' if note else ''}")
     yield from (Line(" ", f"because {cause_words(each)}", 1) for each in causes.get(change.address, ()))
-    if not full and change.action in (Action.CREATE, Action.DELETE):
+    if not full and change.action is Action.CREATE:
         return
-    if change.action is Action.DELETE:
-        return  # what goes is named; its values go with it
+    if change.action in (Action.DELETE, Action.FORGET):
+        return  # what goes is named; its values go with it, or stay as they are
     for each in told(change):
         for line in value_lines(change, each, width - 8):
             yield Line(line.sign, line.text, line.depth + 1)
@@ -192,7 +192,8 @@ def _painted(line: Line, *, color: bool) -> str:
 
 def _rows(plan: Plan, causes: Causes) -> Iterator[tuple[str, ...]]:
     for change in in_order(plan.changes):
-        values = [] if change.action in (Action.CREATE, Action.DELETE) else told(change) or change.differences
+        is_whole = change.action in (Action.CREATE, Action.DELETE, Action.FORGET)
+        values = [] if is_whole else told(change) or change.differences
         names = [code(each.where) for each in values[:_CELL_VALUES]]
         if len(values) > _CELL_VALUES:
             names.append(f"and {len(values) - _CELL_VALUES} more")

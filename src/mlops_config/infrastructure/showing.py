@@ -1,6 +1,7 @@
 """What a plan changes, in lines: short values as they are, policies key by key, long texts line by line."""
 
 import difflib
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -58,8 +59,13 @@ class Line(NamedTuple):
 
 
 def in_order(changes: Sequence[ResourceChange]) -> list[ResourceChange]:
-    """Deletions and replacements first, then by address."""
-    return sorted(changes, key=lambda each: (ORDER.index(each.action), each.address))
+    """Deletions and replacements first, then by address, in which numbers count as such."""
+    return sorted(changes, key=lambda each: (ORDER.index(each.action), _natural(each.address)))
+
+
+def _natural(address: str) -> list[tuple[int, str]]:
+    parts = re.split(r"(?<=\[)(\d+)(?=\])", address)
+    return [(int(part), "") if number % 2 else (0, part) for number, part in enumerate(parts)]
 
 
 def about(change: ResourceChange) -> str | None:
@@ -96,10 +102,11 @@ def _is_echo(change: ResourceChange, each: Difference) -> bool:
 
 
 def following(change: ResourceChange) -> list[Difference]:
-    """The attributes of what is there that the apply will tell anew."""
+    """The attributes of what is there that the apply will tell anew; of what is made those that are set."""
+    unknown = [each for each in change.differences if each.new is Mark.UNKNOWN]
     if change.action is Action.CREATE:
-        return []
-    return [each for each in change.differences if each.new is Mark.UNKNOWN]
+        return [each for each in unknown if each.path in change.awaited]
+    return unknown
 
 
 def value_lines(change: ResourceChange, each: Difference, width: int) -> Iterator[Line]:
