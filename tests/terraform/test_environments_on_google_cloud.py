@@ -18,41 +18,14 @@ from tests.infrastructure.releases import record_of
 from tests.orchestration.releases import digest
 from tests.services.terraform import Workspace
 from tests.terraform import standin as preparing
+from tests.terraform.google_permissions import DATA_NEEDS, NEEDS, ROLES
 from tests.terraform.policies import too_much_granted
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = ("dev", "staging", "prod")
 OWN = {"terraform.tfvars"}
 """What an environment's root has of its own: where it lies and how large it is."""
-MADE_WITH = {
-    "google_artifact_registry_repository": "artifactregistry.repositories",
-    "google_composer_environment": "composer.environments",
-    "google_compute_firewall": "compute.firewalls",
-    "google_compute_network": "compute.networks",
-    "google_compute_router": "compute.routers",
-    "google_compute_subnetwork": "compute.subnetworks",
-    "google_kms_crypto_key": "cloudkms.cryptoKeys",
-    "google_kms_key_ring": "cloudkms.keyRings",
-    "google_monitoring_alert_policy": "monitoring.alertPolicies",
-    "google_monitoring_notification_channel": "monitoring.notificationChannels",
-    "google_secret_manager_secret": "secretmanager.secrets",
-    "google_service_account": "iam.serviceAccounts",
-    "google_storage_bucket": "storage.buckets",
-}
-"""The beginning of the permissions that a type of resource is made and read with."""
-ANOTHER_WAY = {
-    "google_artifact_registry_repository_iam_member": "artifactregistry.repositories.setIamPolicy",
-    "google_compute_router_nat": "compute.routers.update",
-    "google_kms_crypto_key_iam_member": "cloudkms.cryptoKeys.setIamPolicy",
-    "google_project_iam_member": "roles/resourcemanager.projectIamAdmin",
-    "google_secret_manager_secret_iam_member": "secretmanager.secrets.setIamPolicy",
-    "google_secret_manager_secret_version": "secretmanager.versions.add",
-    "google_service_account_iam_member": "iam.serviceAccounts.setIamPolicy",
-    "google_storage_bucket_iam_member": "storage.buckets.setIamPolicy",
-    "google_storage_bucket_iam_policy": "storage.buckets.setIamPolicy",
-    "google_storage_bucket_object": "roles/storage.objectUser",
-}
-"""What is no object of its own: the permission, or the role, that it is made with."""
+KINDS = ("plan", "publish", "deploy", "rollback")
 
 
 class Applied(NamedTuple):
@@ -229,28 +202,33 @@ def test_rights_to_administer_are_given_with_a_condition(bootstrap: Applied) -> 
     assert [address for address, values in administrators.items() if not values["condition"]] == []
 
 
-def test_whoever_deploys_may_do_what_an_environment_takes(dev: Applied, bootstrap: Applied) -> None:
-    """Each type of resource is made with a permission of the roles that bootstrap/gcp gives to deploy."""
-    deploy = f"serviceAccount:{bootstrap.outputs['roles']['dev']['deploy']}"
-    plan = f"serviceAccount:{bootstrap.outputs['roles']['dev']['plan']}"
-
-    def allowed(member: str) -> set[str]:
-        roles = {
-            each["name"]: each["permissions"]
-            for each in bootstrap.of("google_project_iam_custom_role").values()
-        }
-        given = {
-            v["role"] for v in bootstrap.of("google_project_iam_member").values() if v["member"] == member
-        }
-        return given | {permission for role in given for permission in roles.get(role, ())}
-
-    may, may_read = allowed(deploy), allowed(plan)
+def test_workflows_may_do_what_an_environment_takes(dev: Applied, bootstrap: Applied) -> None:
+    """The permissions of every type of resource are in the roles that bootstrap/gcp gives the accounts."""
     kinds = {each["type"] for each in dev.resources.values()} - {"terraform_data"}
-    assert kinds == set(MADE_WITH) | set(ANOTHER_WAY), "a type of resource was added: say here what makes it"
-    assert {f"{MADE_WITH[kind]}.create" for kind in kinds & set(MADE_WITH)} <= may
-    assert {f"{MADE_WITH[kind]}.get" for kind in kinds & set(MADE_WITH)} <= may & may_read
-    assert set(ANOTHER_WAY.values()) <= may
-    assert not [each for each in may_read if re.search(r"\.(create|update|delete|setIamPolicy|actAs)$", each)]
+    assert kinds <= set(NEEDS), "a type of resource was added: say what it takes"
+    needs = [*NEEDS.values(), *DATA_NEEDS.values()]
+    read, write, remove = ({each for need in needs for each in need[at]} for at in range(3))
+    may = {kind: _allowed(bootstrap, bootstrap.outputs["workflows"]["dev"][kind]) for kind in KINDS}
+
+    assert sorted(read - may["plan"]) == []
+    assert sorted((read | write | remove) - may["deploy"]) == []
+    assert sorted((read | write) - may["rollback"]) == []
+    changes = {each for each in write | remove if not each.endswith(".get")}
+    assert sorted((remove - write) & may["rollback"]) == []
+    assert sorted(changes & (may["plan"] | may["publish"])) == []
+
+
+def _allowed(bootstrap: Applied, member: str) -> set[str]:
+    """The permissions of a member's roles in the project; roles that are relied on for none are left out."""
+    own = {
+        each["name"]: each["permissions"] for each in bootstrap.of("google_project_iam_custom_role").values()
+    }
+    given = {
+        each["role"]
+        for each in bootstrap.of("google_project_iam_member").values()
+        if each["member"] == member
+    }
+    return {permission for role in given for permission in own.get(role) or ROLES[role]}
 
 
 def test_whoever_deploys_may_give_the_roles_that_are_given_and_no_others(
@@ -274,6 +252,13 @@ def test_what_is_made_is_called_what_deploying_may_change(dev: Applied, bootstra
     buckets = {values["name"] for values in dev.of("google_storage_bucket").values()}
     assert len(buckets) == 3
     assert all(name.startswith(tuple(prefixes("buckets"))) for name in buckets)
+    shared = {
+        values["bucket"]
+        for kind in ("google_storage_bucket_iam_member", "google_storage_bucket_iam_policy")
+        for values in dev.of(kind).values()
+    }
+    assert "acme-ml-dev-city-taxi-data" in shared, "the data that the files name"
+    assert [name for name in sorted(shared) if not name.startswith(tuple(prefixes("buckets")))] == []
     with_objects = {values["bucket"] for values in dev.of("google_storage_bucket_object").values()}
     assert all(
         name.startswith(tuple(prefixes("dags"))) and name.endswith("-airflow") for name in with_objects

@@ -10,8 +10,10 @@
 # Google's default service accounts, which may be editors, for nothing.
 
 locals {
-  pool   = var.create_provider ? google_iam_workload_identity_pool.github[0].name : var.pool
-  labels = join(" ", [for key, value in var.labels : "${key}=${value}"])
+  # At least 4 letters.
+  pool_id = length(var.name) < 4 ? "${var.name}-github" : var.name
+  pool    = var.create_provider ? google_iam_workload_identity_pool.github[0].name : var.pool
+  labels  = join(" ", [for key, value in var.labels : "${key}=${value}"])
 
   # In Google's expression language (CEL). A job without a GitHub environment has no such claim at all.
   environment = "(has(assertion.environment) ? assertion.environment : '')"
@@ -71,7 +73,7 @@ resource "google_iam_workload_identity_pool" "github" {
   count = var.create_provider ? 1 : 0
 
   project                   = var.project_id
-  workload_identity_pool_id = var.name
+  workload_identity_pool_id = local.pool_id
   display_name              = var.name
   description               = substr("Workflows of ${var.repository.owner}/${var.repository.name}. ${local.labels}", 0, 256)
 }

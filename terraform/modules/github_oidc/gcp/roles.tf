@@ -52,6 +52,7 @@ locals {
     "compute.routers.create",
     "compute.routers.update",
     "compute.subnetworks.create",
+    "compute.subnetworks.expandIpCidrRange",
     "compute.subnetworks.setPrivateIpGoogleAccess",
     "compute.subnetworks.update",
     "compute.subnetworks.use",
@@ -157,6 +158,33 @@ resource "google_project_iam_member" "buckets" {
     title       = "buckets of ${var.name}"
     description = "No bucket that something else made."
     expression  = local.own_bucket
+  }
+
+  depends_on = [google_service_account.this]
+}
+
+# Who runs the jobs is let in to what the files name, bucket by bucket, and so by whoever applies.
+resource "google_project_iam_custom_role" "data" {
+  count = length(var.data_buckets) > 0 ? 1 : 0
+
+  project     = var.project_id
+  role_id     = "${local.role_prefix}Data"
+  title       = "${var.name}: lets jobs in to data"
+  description = "Policies of buckets that hold data; no settings, no objects."
+  permissions = ["storage.buckets.setIamPolicy"]
+}
+
+resource "google_project_iam_member" "data" {
+  for_each = length(var.data_buckets) > 0 ? local.appliers : {}
+
+  project = var.project_id
+  role    = google_project_iam_custom_role.data[0].name
+  member  = local.members[each.key]
+
+  condition {
+    title       = "data of ${var.name}"
+    description = "The buckets that the files name."
+    expression  = join(" || ", [for bucket in var.data_buckets : "resource.name == \"projects/_/buckets/${bucket}\""])
   }
 
   depends_on = [google_service_account.this]

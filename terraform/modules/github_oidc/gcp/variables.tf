@@ -141,6 +141,18 @@ variable "bucket_prefixes" {
   }
 }
 
+variable "data_buckets" {
+  description = "Buckets that the files read or write, or that packages lie in, and that begin otherwise: applying lets jobs and models in to them. Of this project; where one is another project's, its owner lets deploy and rollback change its policy."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for each in var.data_buckets : can(regex("^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$", each))])
+    error_message = "data_buckets are names of buckets, such as acme-city-taxi-dev, without gs://."
+  }
+}
+
 variable "store" {
   description = "A bucket with releases that is not made by the module artifact_store, whose bucket has a policy of its own; null: none."
   type = object({

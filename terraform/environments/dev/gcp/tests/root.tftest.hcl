@@ -28,8 +28,8 @@ variables {
     project_id      = "acme-ml-dev"
     endpoint        = "trip-fare-dev"
     namespace       = "fares"
-    reads           = { "training.data.source.uri" = "gs://acme-city-taxi-dev/trips/curated/" }
-    writes          = { "inference.data_capture.destination_uri" = "gs://acme-city-taxi-dev/fares/capture/" }
+    reads           = { "training.data.source.uri" = "gs://acme-ml-dev-city-taxi-data/trips/curated/" }
+    writes          = { "inference.data_capture.destination_uri" = "gs://acme-ml-dev-city-taxi-data/fares/capture/" }
     retention_days  = { "inference.data_capture.retention" = 90 }
     secrets         = ["chat-fares", "vertex-service-account-dev"]
     recording_rules = { "fares:server:up" = "vector(1)" }

@@ -28,8 +28,8 @@ variables {
     project_id      = "acme-ml-prod"
     endpoint        = "trip-fare-prod"
     namespace       = "fares"
-    reads           = { "training.data.source.uri" = "gs://acme-city-taxi-prod/trips/curated/" }
-    writes          = { "inference.data_capture.destination_uri" = "gs://acme-city-taxi-prod/fares/capture/" }
+    reads           = { "training.data.source.uri" = "gs://acme-ml-prod-city-taxi-data/trips/curated/" }
+    writes          = { "inference.data_capture.destination_uri" = "gs://acme-ml-prod-city-taxi-data/fares/capture/" }
     retention_days  = { "inference.data_capture.retention" = 90 }
     secrets         = ["chat-fares", "vertex-service-account-prod"]
     recording_rules = { "fares:server:up" = "vector(1)" }

@@ -28,8 +28,8 @@ variables {
     project_id      = "acme-ml-staging"
     endpoint        = "trip-fare-staging"
     namespace       = "fares"
-    reads           = { "training.data.source.uri" = "gs://acme-city-taxi-staging/trips/curated/" }
-    writes          = { "inference.data_capture.destination_uri" = "gs://acme-city-taxi-staging/fares/capture/" }
+    reads           = { "training.data.source.uri" = "gs://acme-ml-staging-city-taxi-data/trips/curated/" }
+    writes          = { "inference.data_capture.destination_uri" = "gs://acme-ml-staging-city-taxi-data/fares/capture/" }
     retention_days  = { "inference.data_capture.retention" = 90 }
     secrets         = ["chat-fares", "vertex-service-account-staging"]
     recording_rules = { "fares:server:up" = "vector(1)" }

@@ -49,6 +49,10 @@ run "lets_in_one_repository_by_its_numbers" {
 
 run "gives_each_environment_four_accounts" {
   assert {
+    condition     = length(google_project_iam_custom_role.data) == 0 && length(google_project_iam_member.data) == 0
+    error_message = "Nobody may share data that is not named."
+  }
+  assert {
     condition     = toset([for each in google_service_account.this : each.account_id]) == toset(flatten([for name in ["dev", "prod"] : [for kind in ["plan", "publish", "deploy", "rollback"] : "city-taxi-${name}-${kind}"]]))
     error_message = "plan, publish, deploy and rollback of each environment."
   }
@@ -257,6 +261,32 @@ run "refuses_secrets_named_like_those_that_people_fill" {
   expect_failures = [var.environments]
 }
 
+run "lets_jobs_in_to_data_that_is_called_otherwise" {
+  command = plan
+  variables {
+    data_buckets = ["acme-trips", "acme-fares"]
+  }
+  assert {
+    condition = (
+      toset(keys(google_project_iam_member.data)) == toset(["dev deploy", "dev rollback", "prod deploy", "prod rollback"])
+      && google_project_iam_custom_role.data[0].permissions == toset(["storage.buckets.setIamPolicy"])
+      && google_project_iam_member.data["dev deploy"].condition[0].expression == "resource.name == \"projects/_/buckets/acme-trips\" || resource.name == \"projects/_/buckets/acme-fares\""
+    )
+    error_message = "Whoever applies shares these buckets, and changes nothing else of them."
+  }
+}
+
+run "gives_a_short_name_a_pool" {
+  command = plan
+  variables {
+    name = "ads"
+  }
+  assert {
+    condition     = google_iam_workload_identity_pool.github[0].workload_identity_pool_id == "ads-github"
+    error_message = "A pool's id has 4 letters at least."
+  }
+}
+
 run "shortens_long_names" {
   variables {
     name         = "city-taxi-trip-fare-prediction"
@@ -383,6 +413,14 @@ run "refuses_nearly_every_bucket" {
     bucket_prefixes = ["a"]
   }
   expect_failures = [var.bucket_prefixes]
+}
+
+run "refuses_data_by_its_address" {
+  command = plan
+  variables {
+    data_buckets = ["gs://acme-trips"]
+  }
+  expect_failures = [var.data_buckets]
 }
 
 run "refuses_a_whole_bucket_as_store" {
