@@ -4,7 +4,7 @@
 #   cp backend_override.tf.example backend_override.tf     # put your bucket
 #   terraform init -migrate-state
 # Then put the outputs where they are used: `backend` into each backend.hcl of this account, `permissions_boundary` into
-# terraform.tfvars, `github_variables` into GitHub's environments.
+# terraform.tfvars, `github_variables` into GitHub's environments, of each the one that deploys and the one that plans.
 
 terraform {
   required_version = ">= 1.10" # S3 locks a state by itself since then (use_lockfile)
@@ -52,4 +52,5 @@ module "github_oidc" {
 
 locals {
   state_bucket = "${var.name}-terraform-${var.account_id}"
+  registry     = "${var.account_id}.dkr.ecr.${var.region}.amazonaws.com${startswith(var.region, "cn-") ? ".cn" : ""}"
 }

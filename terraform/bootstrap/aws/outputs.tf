@@ -20,12 +20,15 @@ output "roles" {
 }
 
 output "github_variables" {
-  description = "Variables of each GitHub environment, by its name; MLOPS_AWS_PLAN_ROLE also of the one that plans are made in."
+  description = "Variables of each GitHub environment, by its name, and of the one that its plans are made in."
   value = { for environment, roles in module.github_oidc.roles : environment => {
     MLOPS_AWS_PLAN_ROLE     = roles.plan
     MLOPS_AWS_PUBLISH_ROLE  = roles.publish
     MLOPS_AWS_ROLE          = roles.deploy
     MLOPS_AWS_ROLLBACK_ROLE = roles.rollback
     MLOPS_AWS_REGION        = var.region
+    MLOPS_REGISTRY          = local.registry
+    MLOPS_IMAGE             = "${local.registry}/${var.environments[environment].name}"
+    MLOPS_STORE             = coalesce(var.environments[environment].store, "s3://${var.environments[environment].name}-${var.account_id}")
   } }
 }

@@ -5,7 +5,7 @@
 #   cp backend_override.tf.example backend_override.tf     # put your bucket
 #   terraform init -migrate-state
 # Then put the outputs where they are used: `backend` into each backend.hcl of this project, `workflows` into
-# terraform.tfvars, `github_variables` into GitHub's environments.
+# terraform.tfvars, `github_variables` into GitHub's environments, of each the one that deploys and the one that plans.
 
 terraform {
   required_version = ">= 1.10"
@@ -41,6 +41,24 @@ locals {
     "sts.googleapis.com", # GitHub's token is exchanged
   ])
   state_bucket = "${var.project_id}-terraform-state"
+
+  # Where releases go, as modules/environment/gcp names it: a long name is cut, and keeps its own digest.
+  long_buckets = { for environment, each in var.environments : environment => "${var.project_id}-${each.name}" if each.name != null }
+  buckets = { for environment, name in local.long_buckets :
+    environment => length(name) <= 58 ? name : "${trimsuffix(substr(name, 0, 50), "-")}-${substr(sha256(name), 0, 6)}"
+  }
+  stores = { for environment in keys(var.environments) : environment =>
+    var.store != null ? "gs://${var.store.bucket}/${var.store.prefix}" : try("gs://${local.buckets[environment]}", null)
+  }
+
+  images = try(regex("^projects/(?P<project>[^/]+)/locations/(?P<region>[^/]+)/repositories/(?P<repository>[^/]+)$", var.image_repository), {
+    project    = var.project_id
+    region     = var.region
+    repository = null
+  })
+  image_names = { for environment, each in var.environments : environment => each.name == null ? null :
+    "${local.images.region}-docker.pkg.dev/${local.images.project}/${coalesce(local.images.repository, each.name)}/${each.name}"
+  }
 }
 
 resource "google_project_service" "this" {
@@ -86,7 +104,7 @@ module "github_oidc" {
   labels             = var.labels
   project_id         = var.project_id
   repository         = var.repository
-  environments       = var.environments
+  environments       = { for environment, each in var.environments : environment => { publish_refs = each.publish_refs, secrets_prefix = each.secrets_prefix } }
   state              = { bucket = module.state.bucket, prefix = var.name }
   bucket_prefixes    = ["${var.project_id}-${var.name}-"]
   store              = var.store

@@ -19,13 +19,17 @@ output "provider" {
 }
 
 output "github_variables" {
-  description = "Variables of each GitHub environment, by its name; those for plans also of the one that plans are made in."
-  value = { for environment, roles in module.github_oidc.roles : environment => {
+  description = "Variables of each GitHub environment, by its name, and of the one that its plans are made in. Store and image only where the environment's name or yours are given."
+  value = { for environment, roles in module.github_oidc.roles : environment => merge({
     MLOPS_GCP_PROVIDER                 = module.github_oidc.provider
     MLOPS_GCP_PLAN_SERVICE_ACCOUNT     = roles.plan
     MLOPS_GCP_PUBLISH_SERVICE_ACCOUNT  = roles.publish
     MLOPS_GCP_SERVICE_ACCOUNT          = roles.deploy
     MLOPS_GCP_ROLLBACK_SERVICE_ACCOUNT = roles.rollback
     MLOPS_GCP_PROJECT                  = var.project_id
-  } }
+    MLOPS_REGISTRY                     = "${local.images.region}-docker.pkg.dev"
+    }, { for name, value in {
+      MLOPS_STORE = local.stores[environment]
+      MLOPS_IMAGE = local.image_names[environment]
+  } : name => value if value != null }) }
 }

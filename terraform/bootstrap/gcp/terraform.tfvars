@@ -15,7 +15,8 @@ repository = {
 
 environments = {
   dev = {
-    publish_refs = ["refs/heads/main"] # regular expressions of the refs that may publish to it
+    name         = "city-taxi-trip-fare-dev" # yours: <project>-<model>-<environment>, as its root names everything
+    publish_refs = ["refs/heads/main"]       # regular expressions of the refs that may publish to it
     # staging: refs/tags/release/v[0-9]+[.][0-9]+[.][0-9]+-rc[.][0-9]+
     # prod:    refs/tags/release/v[0-9]+[.][0-9]+[.][0-9]+
   }

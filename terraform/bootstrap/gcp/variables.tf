@@ -51,8 +51,13 @@ variable "repository" {
 }
 
 variable "environments" {
-  description = "GitHub environments of this project, as in modules/github_oidc/gcp/variables.tf."
-  type        = map(object({ publish_refs = list(string), secrets_prefix = optional(string) }))
+  description = "GitHub environments of this project, as in modules/github_oidc/gcp/variables.tf. name: as its root names everything, <project>-<model>-<environment>; with it github_variables say where releases go."
+  type        = map(object({ publish_refs = list(string), secrets_prefix = optional(string), name = optional(string) }))
+
+  validation {
+    condition     = alltrue([for each in values(var.environments) : each.name == null || can(regex("^[a-z][a-z0-9-]{6,38}[a-z0-9]$", each.name))])
+    error_message = "A name has 8 to 40 lower-case letters, digits and dashes, begins with a letter and does not end with a dash."
+  }
 
   validation {
     condition     = length(setintersection(["dev", "staging"], keys(var.environments))) == 0 || !contains(keys(var.environments), "prod")

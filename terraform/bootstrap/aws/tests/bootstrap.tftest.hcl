@@ -29,6 +29,30 @@ run "a_bucket_for_states_and_roles_for_github" {
     condition     = keys(output.github_variables) == ["dev"] && keys(output.roles.dev) == ["deploy", "plan", "publish", "rollback"]
     error_message = "Roles are missing: ${jsonencode(keys(output.github_variables))}."
   }
+  assert {
+    condition = (
+      output.github_variables.dev.MLOPS_STORE == "s3://city-taxi-trip-fare-dev-777788889999" &&
+      output.github_variables.dev.MLOPS_REGISTRY == "777788889999.dkr.ecr.eu-central-1.amazonaws.com" &&
+      output.github_variables.dev.MLOPS_IMAGE == "777788889999.dkr.ecr.eu-central-1.amazonaws.com/city-taxi-trip-fare-dev"
+    )
+    error_message = "Releases would go somewhere else: ${jsonencode(output.github_variables)}."
+  }
+}
+
+run "a_store_of_yours_is_named" {
+  command = plan
+  variables {
+    environments = { dev = {
+      name         = "city-taxi-trip-fare-dev"
+      publish_refs = []
+      state_key    = "city-taxi/dev/aws.tfstate"
+      store        = "s3://acme-releases/fares"
+    } }
+  }
+  assert {
+    condition     = output.github_variables.dev.MLOPS_STORE == "s3://acme-releases/fares"
+    error_message = "Releases would go somewhere else: ${output.github_variables.dev.MLOPS_STORE}."
+  }
 }
 
 run "names_and_accounts_that_are_none_are_refused" {

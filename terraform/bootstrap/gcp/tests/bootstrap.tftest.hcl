@@ -23,6 +23,14 @@ run "services_a_bucket_for_states_and_accounts_for_github" {
     error_message = "GitHub exchanges its tokens somewhere else: ${jsonencode(output.github_variables)}."
   }
   assert {
+    condition = (
+      output.github_variables.dev.MLOPS_STORE == "gs://acme-ml-dev-city-taxi-trip-fare-dev" &&
+      output.github_variables.dev.MLOPS_REGISTRY == "europe-west4-docker.pkg.dev" &&
+      output.github_variables.dev.MLOPS_IMAGE == "europe-west4-docker.pkg.dev/acme-ml-dev/city-taxi-trip-fare-dev/city-taxi-trip-fare-dev"
+    )
+    error_message = "Releases would go somewhere else: ${jsonencode(output.github_variables)}."
+  }
+  assert {
     condition     = alltrue([for service in ["iamcredentials", "sts", "composer", "secretmanager", "cloudkms", "aiplatform", "containerscanning"] : contains(keys(google_project_service.this), "${service}.googleapis.com")]) && alltrue([for each in google_project_service.this : !each.disable_on_destroy])
     error_message = "A service is missing, or would be switched off for others."
   }
@@ -30,6 +38,54 @@ run "services_a_bucket_for_states_and_accounts_for_github" {
     condition     = google_project_default_service_accounts.this[0].action == "DEPRIVILEGE"
     error_message = "Default accounts would stay editors."
   }
+}
+
+run "a_long_name_is_cut_as_the_root_cuts_it" {
+  command = plan
+  variables {
+    project_id   = "acme-ml-dev-of-a-very-long-1"
+    environments = { dev = { publish_refs = [], name = "city-taxi-in-a-very-large-town-0123abcd" } }
+  }
+  assert {
+    condition     = output.github_variables.dev.MLOPS_STORE == "gs://acme-ml-dev-of-a-very-long-1-city-taxi-in-a-very-l-5ef1c9"
+    error_message = "Releases would go somewhere else: ${output.github_variables.dev.MLOPS_STORE}."
+  }
+}
+
+run "what_is_yours_is_named" {
+  command = plan
+  variables {
+    environments     = { dev = { publish_refs = [], name = "city-taxi-trip-fare-dev" } }
+    store            = { bucket = "acme-releases", prefix = "fares" }
+    image_repository = "projects/acme-images/locations/europe/repositories/ml"
+  }
+  assert {
+    condition = (
+      output.github_variables.dev.MLOPS_STORE == "gs://acme-releases/fares" &&
+      output.github_variables.dev.MLOPS_REGISTRY == "europe-docker.pkg.dev" &&
+      output.github_variables.dev.MLOPS_IMAGE == "europe-docker.pkg.dev/acme-images/ml/city-taxi-trip-fare-dev"
+    )
+    error_message = "Releases would go somewhere else: ${jsonencode(output.github_variables)}."
+  }
+}
+
+run "without_an_environments_name_nothing_is_made_up" {
+  command = plan
+  variables {
+    environments = { dev = { publish_refs = [] } }
+  }
+  assert {
+    condition     = length(setintersection(["MLOPS_STORE", "MLOPS_IMAGE"], keys(output.github_variables.dev))) == 0
+    error_message = "Names were made up: ${jsonencode(output.github_variables)}."
+  }
+}
+
+run "a_name_that_no_root_has_is_refused" {
+  command = plan
+  variables {
+    environments = { dev = { publish_refs = [], name = "Dev" } }
+  }
+  expect_failures = [var.environments]
 }
 
 run "an_organisation_that_has_done_so_changes_no_default_accounts" {
