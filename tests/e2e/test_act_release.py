@@ -239,12 +239,10 @@ jobs:
     uses: org/mlops-config-action/.github/workflows/release.yml@v1
     with:
       environments: dev
-      image: ${{ vars.MLOPS_REGISTRY }}/acme/bucket/{project}
-      stores: s3://configs/models
 """
 
 
-def test_the_environments_variables_lead_to_its_role_and_its_bucket(world, tmp_path):
+def test_the_environments_variables_lead_to_its_role_its_bucket_and_its_image(world, tmp_path):
     import boto3
 
     world.caller.workflow("bucket.yml", TO_A_BUCKET)
@@ -260,6 +258,8 @@ def test_the_environments_variables_lead_to_its_role_and_its_bucket(world, tmp_p
             env={"AWS_ENDPOINT_URL_S3": endpoint},
             variables={
                 "MLOPS_REGISTRY": world.registry.host,
+                "MLOPS_IMAGE": f"{world.registry.host}/acme/bucket/{{project}}",
+                "MLOPS_STORE": "s3://configs/models",
                 "MLOPS_AWS_ROLE": "arn:aws:iam::111122223333:role/dev",
                 "MLOPS_AWS_REGION": "us-east-1",
             },
@@ -267,4 +267,7 @@ def test_the_environments_variables_lead_to_its_role_and_its_bucket(world, tmp_p
         stored = [entry["Key"] for entry in client.list_objects_v2(Bucket="configs")["Contents"]]
     assert run.exit_code == 0, run.log
     assert "would assume arn:aws:iam::111122223333:role/dev" in run.log
+    assert f"would log in to {world.registry.host}" in run.log
     assert "models/city-taxi/environments/dev/current.json" in stored
+    (release,) = json.loads(run.outputs("Collect")["releases"]).values()
+    assert release["image"].startswith(f"{world.registry.host}/acme/bucket/city-taxi:")

@@ -329,6 +329,44 @@ def test_every_provisioner_is_installed_without_its_wrapper():
     assert found == 8
 
 
+FROM_ENVIRONMENT = {"store": "STORE", "stores": "STORE", "registry": "REGISTRY", "image": "IMAGE"}
+"""What each environment has of its own, by the input that comes before it."""
+
+
+@pytest.mark.parametrize("name", ["release.yml", "deploy.yml", "rollback.yml"])
+def test_what_a_caller_leaves_out_is_of_the_environment_the_job_runs_in(name):
+    found = jobs(ROOT / ".github" / "workflows" / name)
+    for title, job in found.items():
+        text = yaml.safe_dump(job, width=10_000)
+        for given, rest in re.findall(r"inputs\.(stores?|registry|image)\b(?!-)(.{0,40})", text):
+            assert rest.startswith(f" || vars.MLOPS_{FROM_ENVIRONMENT[given]}"), f"{title}: {given}{rest}"
+        if "vars." in text:
+            assert "environment" in job, f"{title} reads variables and runs in no environment"
+
+
+@pytest.mark.parametrize("name", ["deploy.yml", "rollback.yml"])
+def test_an_example_hands_over_nothing_that_each_environment_has_of_its_own(name):
+    for title, job in jobs(ROOT / "examples" / name).items():
+        assert not set(job.get("with", {})) & set(FROM_ENVIRONMENT), title
+        assert "vars." not in yaml.safe_dump(job), f"{title}: a caller sees the repository's variables alone"
+
+
+def test_what_follows_a_login_to_google_can_use_it_and_artifact_registry_gets_its_token():
+    found = 0
+    for name in ("release.yml", "deploy.yml", "rollback.yml"):
+        for job in jobs(ROOT / ".github" / "workflows" / name).values():
+            logins = {step["name"]: step for step in job["steps"] if step["name"].startswith("Log in to ")}
+            if "Log in to Google Cloud" not in logins:
+                continue
+            google = logins["Log in to Google Cloud"]
+            assert google["with"].get("create_credentials_file", "true") == "true"
+            if registry := logins.get("Log in to the registry"):
+                found += 1
+                assert "'.pkg.dev'" in google["with"]["token_format"]
+                assert f"steps.{google['id']}.outputs.access_token" in registry["with"]["password"]
+    assert found == 3
+
+
 def test_a_rollback_is_planned_first_then_approved_and_waits_for_no_release():
     found = jobs(ROOT / ".github" / "workflows" / "rollback.yml")
     plan, rollback = found["plan"], found["rollback"]
