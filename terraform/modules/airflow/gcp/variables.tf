@@ -291,7 +291,7 @@ variable "deployers" {
 }
 
 variable "maintenance_window" {
-  description = "When Composer may restart things: at least 12 hours a week, in UTC. Each day of recurrence from start_time to end_time."
+  description = "When Composer may restart things, in UTC: at least 12 hours a week, and 4 each time. Each day of recurrence from start_time to end_time."
   type        = object({ start_time = string, end_time = string, recurrence = string })
   default = {
     start_time = "2026-01-03T00:00:00Z"
@@ -302,6 +302,14 @@ variable "maintenance_window" {
   validation {
     condition     = can(timecmp(var.maintenance_window.start_time, var.maintenance_window.end_time)) && try(timecmp(var.maintenance_window.start_time, var.maintenance_window.end_time) < 0, false) && can(regex("^FREQ=(DAILY|WEEKLY;BYDAY=(MO|TU|WE|TH|FR|SA|SU)(,(MO|TU|WE|TH|FR|SA|SU))*)$", var.maintenance_window.recurrence))
     error_message = "A maintenance window has a start_time, a later end_time (2026-01-03T00:00:00Z) and a recurrence FREQ=DAILY or FREQ=WEEKLY;BYDAY=SA,SU."
+  }
+  validation {
+    # https://docs.cloud.google.com/composer/docs/composer-3/specify-maintenance-windows
+    condition = try(timecmp(
+      timeadd(var.maintenance_window.start_time, "${max(240, ceil(720 / (var.maintenance_window.recurrence == "FREQ=DAILY" ? 7 : length(split(",", var.maintenance_window.recurrence)))))}m"),
+      var.maintenance_window.end_time
+    ) <= 0, false)
+    error_message = "Composer takes at least 12 hours a week, and at least 4 each time: 4 hours on three days, or 6 on two."
   }
 }
 

@@ -136,8 +136,9 @@ variable "bucket_prefixes" {
   type        = list(string)
 
   validation {
-    condition     = length(var.bucket_prefixes) > 0 && alltrue([for each in var.bucket_prefixes : can(regex("^[a-z0-9][a-z0-9-]{4,61}$", each))])
-    error_message = "bucket_prefixes are 5 letters at least, such as acme-ml-dev-: a shorter one would let in too much."
+    # A condition has 12 logical operators at most: https://docs.cloud.google.com/iam/quotas
+    condition     = contains([1, 2], length(var.bucket_prefixes)) && alltrue([for each in var.bucket_prefixes : can(regex("^[a-z0-9][a-z0-9-]{4,61}$", each))])
+    error_message = "bucket_prefixes are one or two of 5 letters at least, such as acme-ml-dev-: a shorter one would let in too much."
   }
 }
 
@@ -148,8 +149,8 @@ variable "data_buckets" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for each in var.data_buckets : can(regex("^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$", each))])
-    error_message = "data_buckets are names of buckets, such as acme-city-taxi-dev, without gs://."
+    condition     = length(var.data_buckets) <= 12 && alltrue([for each in var.data_buckets : can(regex("^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$", each))])
+    error_message = "data_buckets are at most 12 names of buckets, such as acme-trips, without gs://."
   }
 }
 

@@ -190,23 +190,24 @@ run "keeps_airflow_out_of_the_store" {
 
 run "takes_what_exists" {
   variables {
-    name              = "city-taxi-trip-fare-with-surge-and-tolls-prod"
-    environment       = "dev"
-    config_path       = "configs/dev/"
-    requirements      = "tests/packages.txt"
-    release           = null
-    commit            = null
-    image             = null
-    source_bucket     = "acme-airflow"
-    encryption_key    = "projects/acme-ml-prod/locations/europe-west4/keyRings/city-taxi/cryptoKeys/artifact-store"
-    store_uri         = "s3://acme-ml/configs"
-    environment_size  = "large"
-    allowed_ip_ranges = [{ value = "198.51.100.0/24" }]
-    snapshot_schedule = null
-    jobs              = { kubernetes_secrets = ["fares"] }
-    variables         = { MLOPS_SECRET_VERTEX = "model@acme-ml-prod.iam.gserviceaccount.com" }
-    secrets           = ["vertex"]
-    deployers         = []
+    name               = "city-taxi-trip-fare-with-surge-and-tolls-prod"
+    environment        = "dev"
+    config_path        = "configs/dev/"
+    requirements       = "tests/packages.txt"
+    release            = null
+    commit             = null
+    image              = null
+    source_bucket      = "acme-airflow"
+    encryption_key     = "projects/acme-ml-prod/locations/europe-west4/keyRings/city-taxi/cryptoKeys/artifact-store"
+    store_uri          = "s3://acme-ml/configs"
+    environment_size   = "large"
+    allowed_ip_ranges  = [{ value = "198.51.100.0/24" }]
+    snapshot_schedule  = null
+    maintenance_window = { start_time = "2026-01-02T22:00:00Z", end_time = "2026-01-03T02:00:00Z", recurrence = "FREQ=WEEKLY;BYDAY=FR,SA,SU" }
+    jobs               = { kubernetes_secrets = ["fares"] }
+    variables          = { MLOPS_SECRET_VERTEX = "model@acme-ml-prod.iam.gserviceaccount.com" }
+    secrets            = ["vertex"]
+    deployers          = []
   }
   assert {
     condition     = length(google_storage_bucket.dags) == 0 && output.dags_folder == "gs://acme-airflow/dags" && google_storage_bucket_object.dag["training_dag.py"].bucket == "acme-airflow"
@@ -318,6 +319,22 @@ run "refuses_each_wrong_value" {
     var.requirements, var.source_bucket,
     var.encryption_key, var.deployers, var.maintenance_window, var.snapshot_schedule, var.secrets_prefix,
   ]
+}
+
+run "refuses_one_day_of_eight_hours_for_maintenance" {
+  command = plan
+  variables {
+    maintenance_window = { start_time = "2026-01-03T00:00:00Z", end_time = "2026-01-03T08:00:00Z", recurrence = "FREQ=WEEKLY;BYDAY=SA" }
+  }
+  expect_failures = [var.maintenance_window]
+}
+
+run "refuses_three_hours_a_day_for_maintenance" {
+  command = plan
+  variables {
+    maintenance_window = { start_time = "2026-01-03T00:00:00Z", end_time = "2026-01-03T03:00:00Z", recurrence = "FREQ=DAILY" }
+  }
+  expect_failures = [var.maintenance_window]
 }
 
 run "refuses_variables_of_its_own_and_secrets_that_are_one_variable" {
