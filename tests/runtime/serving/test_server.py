@@ -21,12 +21,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from mlops_config.alerting.labels import identity_labels
 from mlops_config.alerting.series import DRIFT_SHARE
 from mlops_config.console import TerminalConsole
+from mlops_config.deploy import packages
 from mlops_config.errors import INTERRUPTED_EXIT_CODE, IntegrityError, UsageError
 from mlops_config.kinds import Kind
 from mlops_config.ledger.entries import Event, ModelReference
 from mlops_config.runtime.context import JobContext
 from mlops_config.runtime.metrics.export import Sample, destination, export
-from mlops_config.runtime.model.storage import archive_package, write_package
+from mlops_config.runtime.model.storage import write_package
 from mlops_config.runtime.opening import Request, open_context
 from mlops_config.runtime.serving import loading
 from mlops_config.runtime.serving.limits import Limits
@@ -263,12 +264,18 @@ def test_a_damaged_model_is_an_integrity_failure(
     assert caught.value.exit_code == 4
 
 
+def archived(model_folder: Path, folder: Path) -> Path:
+    """The package as the SageMaker deployer publishes it."""
+    path = folder / packages.ARCHIVE_NAME
+    path.write_bytes(packages.archive({file.name: file for file in model_folder.iterdir()}))
+    return path
+
+
 def test_a_package_comes_from_an_archive_or_a_cloud_folder(
     project: Project, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = context_of(project.folder)
-    archive = tmp_path / "model.tar.gz"
-    archive_package(package(), archive)
+    archive = archived(model_folder, tmp_path)
     assert load(context, str(archive), 4).model.version == 4
     assert load(context, archive.as_uri(), 4).package.tags == package().tags
     monkeypatch.setattr(loading, "SAGEMAKER_MODEL", model_folder)
@@ -299,9 +306,10 @@ def test_an_archive_is_unpacked_into_its_folder_and_nowhere_else(project: Projec
     assert not outside.exists()
 
 
-def test_an_archive_that_was_cut_short_is_an_integrity_failure(project: Project, tmp_path: Path) -> None:
-    archive = tmp_path / "model.tar.gz"
-    archive_package(package(), archive)
+def test_an_archive_that_was_cut_short_is_an_integrity_failure(
+    project: Project, model_folder: Path, tmp_path: Path
+) -> None:
+    archive = archived(model_folder, tmp_path)
     archive.write_bytes(archive.read_bytes()[:1000])
     with pytest.raises(IntegrityError, match="is no archive that can be read"):
         load(context_of(project.folder), str(archive), 1)

@@ -31,7 +31,6 @@ def score_with_spark(units: Sequence[Unit], batch: Batch, package: ModelPackage)
         from pyspark.sql import SparkSession
     except ImportError as error:
         raise missing_extra("pyspark", doing="scoring with Spark", extra="jobs,spark") from error
-    from mlops_config.runtime.model.estimators import trusted_types
     from mlops_config.runtime.model.storage import package_files
 
     session = SparkSession.builder.appName("mlops-config inference").getOrCreate()
@@ -42,7 +41,7 @@ def score_with_spark(units: Sequence[Unit], batch: Batch, package: ModelPackage)
     # Driver and executors are the same program: what is pickled here never leaves the job.
     rows = [(place, pickle.dumps((unit, batch))) for place, unit in enumerate(units)]
     frame = session.createDataFrame(rows, "place long, work binary").repartitionByRange(len(rows), "place")
-    files = package_files(package, trusted=trusted_types())
+    files = package_files(package)
 
     def work(frames: "Iterator[pd.DataFrame]") -> "Iterator[pd.DataFrame]":
         import pandas as pd
@@ -69,9 +68,8 @@ def _unpacked(files: dict[str, bytes]) -> ModelPackage:
     """The package from its files, checked as everywhere; no estimator is pickled."""
     import tempfile
 
-    from mlops_config.runtime.model.estimators import trusted_types
     from mlops_config.runtime.model.storage import read_package, write_files
 
     with tempfile.TemporaryDirectory(prefix="mlops-config-model-") as folder:
         write_files(files, Path(folder))
-        return read_package(Path(folder), trusted=trusted_types())
+        return read_package(Path(folder))

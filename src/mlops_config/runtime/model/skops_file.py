@@ -5,7 +5,7 @@ import io
 import json
 import warnings
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mlops_config.errors import IntegrityError, UsageError
@@ -38,18 +38,18 @@ _WITHOUT_IDENTITY = frozenset({"JsonNode", "TypeNode"})
 _EXTRAS = {"lightgbm": "lightgbm", "xgboost": "xgboost"}
 
 
-def to_skops(pipeline: Any, *, trusted: Iterable[str] = ()) -> bytes:
+def to_skops(pipeline: Any) -> bytes:
     """The pipeline as a skops file; equal pipelines give equal bytes, in any process.
 
     Raises:
         UsageError: it holds something that could not be loaded again: a type that is not on the list of
-            trusted types (:data:`TRUSTED_TYPES` and ``trusted``), a lambda, a local class.
+            trusted types, a lambda, a local class.
     """
     import skops.io
 
     try:
         data = _canonical(skops.io.dumps(pipeline))
-        unknown = unknown_types(data, trusted=trusted)
+        unknown = unknown_types(data)
     except (TypeError, ValueError, AttributeError) as error:
         raise UsageError(
             f"the model cannot be stored without pickle: {error}",
@@ -63,7 +63,7 @@ def to_skops(pipeline: Any, *, trusted: Iterable[str] = ()) -> bytes:
     return data
 
 
-def from_skops(data: bytes, *, origin: str, trusted: Iterable[str] = ()) -> Any:
+def from_skops(data: bytes, *, origin: str) -> Any:
     """The pipeline in a skops file that was written by :func:`to_skops`.
 
     Loading by another version of scikit-learn than the one that stored it gives no warning here: the caller
@@ -76,10 +76,10 @@ def from_skops(data: bytes, *, origin: str, trusted: Iterable[str] = ()) -> Any:
     import skops.io
     from sklearn.exceptions import InconsistentVersionWarning
 
-    allowed = _allowed(trusted)
+    allowed = _allowed()
     try:
         _refuse_compressed(data, origin)
-        unknown = unknown_types(data, trusted=trusted)
+        unknown = unknown_types(data)
         if unknown:
             raise IntegrityError(
                 f"{origin} holds types that are not trusted: {', '.join(unknown)}",
@@ -96,9 +96,9 @@ def from_skops(data: bytes, *, origin: str, trusted: Iterable[str] = ()) -> Any:
     return pipeline
 
 
-def unknown_types(data: bytes, *, trusted: Iterable[str] = ()) -> tuple[str, ...]:
+def unknown_types(data: bytes) -> tuple[str, ...]:
     """The types in a skops file that neither skops nor we trust; nothing of the file is executed."""
-    return tuple(sorted(set(untrusted_by_skops(data)) - _allowed(trusted)))
+    return tuple(sorted(set(untrusted_by_skops(data)) - _allowed()))
 
 
 def untrusted_by_skops(data: bytes) -> tuple[str, ...]:
@@ -108,11 +108,11 @@ def untrusted_by_skops(data: bytes) -> tuple[str, ...]:
     return tuple(skops.io.get_untrusted_types(data=data))
 
 
-def _allowed(trusted: Iterable[str]) -> frozenset[str]:
-    """The list, what installed distributions declare for a team's own estimators, and ``trusted``."""
+def _allowed() -> frozenset[str]:
+    """The list, and what installed distributions declare for a team's own estimators."""
     from mlops_config.runtime.model.estimators import trusted_types
 
-    return TRUSTED_TYPES | frozenset(trusted_types()) | frozenset(trusted)
+    return TRUSTED_TYPES | frozenset(trusted_types())
 
 
 def _missing_library(error: ImportError, origin: str) -> UsageError:

@@ -4,12 +4,11 @@ The digest of a package is that of its ``package.json``, so it names every byte 
 have equal files, whenever and wherever they are written. Nothing is pickled.
 """
 
-import gzip
 import hashlib
 import json
 import logging
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from mlops_config.bundle.ustar import deterministic_tar
 from mlops_config.contract.models.tables import TableSchema
 from mlops_config.errors import IntegrityError, MlopsConfigError, UsageError, of_os_error
 from mlops_config.files import write_atomically
@@ -61,16 +59,14 @@ class _Description(BaseModel):
     """What the model predicts for the example: shows whether another version of a library still agrees."""
 
 
-def package_files(package: ModelPackage, *, trusted: Iterable[str] = ()) -> dict[str, bytes]:
+def package_files(package: ModelPackage) -> dict[str, bytes]:
     """The package's files by name, ``package.json`` last.
-
-    ``trusted`` names further types the model may hold, such as those of a team's own estimators.
 
     Raises:
         UsageError: the model cannot be stored without pickle, or not predict its own example.
     """
     files = {
-        MODEL: to_skops(package.pipeline, trusted=trusted),
+        MODEL: to_skops(package.pipeline),
         PROFILE: package.profile.to_json(),
     }
     description = _Description(
@@ -85,7 +81,7 @@ def package_files(package: ModelPackage, *, trusted: Iterable[str] = ()) -> dict
     return {**files, DESCRIPTION: _json(description.model_dump(mode="json"))}
 
 
-def write_package(package: ModelPackage, folder: Path, *, trusted: Iterable[str] = ()) -> str:
+def write_package(package: ModelPackage, folder: Path) -> str:
     """Writes the package's files into ``folder``, made as needed, and returns the package's digest.
 
     Each file appears whole and ``package.json`` last, so a package that was cut short does not pass for one.
@@ -94,7 +90,7 @@ def write_package(package: ModelPackage, folder: Path, *, trusted: Iterable[str]
         UsageError: the model cannot be stored.
         ServiceError: the disk is full or refuses.
     """
-    files = package_files(package, trusted=trusted)
+    files = package_files(package)
     write_files(files, folder)
     return _digest(files[DESCRIPTION])
 
@@ -122,13 +118,12 @@ def copy_package(source: Path, folder: Path) -> None:
     write_files({name: _read(source, name) for name in (MODEL, PROFILE, DESCRIPTION)}, folder)
 
 
-def read_package(folder: Path, *, digest: str | None = None, trusted: Iterable[str] = ()) -> ModelPackage:
+def read_package(folder: Path, *, digest: str | None = None) -> ModelPackage:
     """The package in ``folder``, every file checked against ``package.json``; other files are not looked at.
 
     Args:
         folder: Where the files are.
         digest: What the digest of the package has to be, where that is known from elsewhere.
-        trusted: Further types the model may hold, such as those of a team's own estimators.
 
     Raises:
         IntegrityError: a file is missing or other than its digest says, the model holds an untrusted type, or
@@ -142,7 +137,7 @@ def read_package(folder: Path, *, digest: str | None = None, trusted: Iterable[s
     description = _description(found, folder / DESCRIPTION)
     contents = {name: _checked(folder, name, description.files) for name in (MODEL, PROFILE)}
     package = ModelPackage(
-        pipeline=from_skops(contents[MODEL], origin=str(folder / MODEL), trusted=trusted),
+        pipeline=from_skops(contents[MODEL], origin=str(folder / MODEL)),
         schema=description.table,
         profile=_profile(contents[PROFILE], folder / PROFILE),
         tags=description.tags,
@@ -165,21 +160,6 @@ def package_digest(folder: Path) -> str:
 def digest_of(files: Mapping[str, bytes]) -> str:
     """The digest of the package that consists of these files."""
     return _digest(files[DESCRIPTION])
-
-
-def archive_package(package: ModelPackage, path: Path, *, trusted: Iterable[str] = ()) -> str:
-    """Writes the package as a ``.tar.gz`` with its files at the top, and returns the archive's digest.
-
-    Equal packages give equal archives: sorted names, owner 0, time 0. SageMaker takes it as ``model.tar.gz``.
-
-    Raises:
-        UsageError: the model cannot be stored.
-        ServiceError: the disk is full or refuses.
-    """
-    files = package_files(package, trusted=trusted)
-    data = gzip.compress(deterministic_tar(dict(sorted(files.items()))), mtime=0)
-    write_files({path.name: data}, path.parent)
-    return _digest(data)
 
 
 def example_frame(package: ModelPackage) -> "pandas.DataFrame":

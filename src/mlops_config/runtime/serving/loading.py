@@ -51,9 +51,7 @@ def load(context: JobContext, package: str | None = None, version: int | None = 
     if named is None:
         return _from_registry(context, version)
     folder = _folder(named, context)
-    from mlops_config.runtime.model.estimators import trusted_types
-
-    loaded = read_package(folder, trusted=trusted_types())
+    loaded = read_package(folder)
     require_own(loaded.tags, f"the model in {named}", context)
     number = version or _version(loaded.tags)
     model = ModelReference(

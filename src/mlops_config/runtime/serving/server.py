@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import uvicorn
 
 LOOPBACK = "127.0.0.1"
-EVERYWHERE = "0.0.0.0"  # noqa: S104 what a container asks for with --host, never a default
 VERTEX_PORT_VARIABLE = "AIP_HTTP_PORT"
 _LEDGER_RETRY_SECONDS = 60.0
 _LEDGER_JOIN_SECONDS = 5.0

@@ -53,25 +53,15 @@ class MlflowRegistry(ModelRegistry):
 
     Args:
         uri: ``sqlite:///<file>`` or the address of a server, ``http(s)://``.
-        artifacts: For SQLite: the folder of models and documents, by default ``mlartifacts`` beside the file.
-            A server knows for itself.
         retries: How often and how long to try.
-        trusted: Further types a model may hold, such as those of a team's own estimators.
     """
 
-    def __init__(
-        self,
-        uri: str,
-        artifacts: Path | None = None,
-        *,
-        retries: Retries = RETRIES,
-        trusted: tuple[str, ...] = (),
-    ) -> None:
+    def __init__(self, uri: str, *, retries: Retries = RETRIES) -> None:
         self._mlflow = Connection(uri, retries)
         self.uri = self._mlflow.uri
         database = self._mlflow.database
-        self._artifacts = artifacts or (database.parent / "mlartifacts" if database else None)
-        self._trusted = trusted
+        self._artifacts = database.parent / "mlartifacts" if database else None
+        """Where models and documents go beside SQLite; a server knows for itself."""
 
     def record(self, run: Run, package: ModelPackage, *, registered_model_name: str) -> ModelVersion:
         """Records the run and registers its model as a new version. When it fails nothing is registered.
@@ -84,7 +74,7 @@ class MlflowRegistry(ModelRegistry):
             ServiceError: MLflow failed; the run is marked FAILED if MLflow can still be reached.
             KeyboardInterrupt: as it came; the run is marked KILLED.
         """
-        files = package_files(package, trusted=self._trusted)
+        files = package_files(package)
         tags = {**run.tags, PACKAGE_DIGEST: digest_of(files)}
         earlier = self.with_tags(registered_model_name, {PACKAGE_DIGEST: digest_of(files)})
         if earlier:
@@ -180,11 +170,11 @@ class MlflowRegistry(ModelRegistry):
             )
         with suppress(IntegrityError):
             if package_digest(folder) == digest:
-                return read_package(folder, digest=digest, trusted=self._trusted)
+                return read_package(folder, digest=digest)
         self._mlflow.call(
             lambda client: self._download(client, version, folder), doing=f"fetching {what} from MLflow"
         )
-        return read_package(folder, digest=digest, trusted=self._trusted)
+        return read_package(folder, digest=digest)
 
     def _download(self, client: Any, version: ModelVersion, folder: Path) -> None:
         from mlflow.artifacts import download_artifacts
