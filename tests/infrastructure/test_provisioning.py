@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shlex
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from tools.generate_terraform_variables import written
 
+from mlops_config.cli import main
 from mlops_config.console import TerminalConsole
 from mlops_config.infrastructure.lease import Holder, deployment
 from mlops_config.infrastructure.variables import FILE_NAME, ReleaseVariables
@@ -113,8 +115,22 @@ def test_a_plan_changes_nothing_and_is_written_for_people_and_for_programs(check
     assert (document["environment"], document["release"]) == ("dev", "1.0.0")
     assert (document["has_changes"], document["deletes"], document["drifted"]) == (True, False, False)
     assert document["digest"] in said.out
-    assert f"mlops-config deploy -e dev --release 1.0.0 --reviewed {document['digest']}\n" in said.out
+    assert f"apply     mlops-config deploy -e dev --release 1.0.0 --root {checkout.folder}" in said.out
+    assert said.out.endswith(f" --reviewed {document['digest']}\n")
     assert "terraform_data.release" in (checkout.plan_folder / "plan.md").read_text("utf-8")
+
+
+def test_the_command_that_is_shown_applies_the_plan(checkout: Checkout, tmp_path: Path) -> None:
+    checkout.release(FIRST)
+    (checkout.folder / "mlops-config.yaml").unlink()
+    root = checkout.root.rename(tmp_path / "a b")
+    [line] = [
+        each
+        for each in checkout.deploy("--plan", "--terraform", str(root)).out.splitlines()
+        if "apply " in each
+    ]
+    assert main([*shlex.split(line)[2:], "--only-terraform"]) == 0
+    assert (root / "terraform.tfstate").exists()
 
 
 def test_the_plan_that_was_reviewed_is_applied(checkout: Checkout) -> None:
@@ -337,25 +353,37 @@ def test_a_dag_run_that_failed_ends_the_deployment_as_failed(
     assert checkout.events[2:] == [(Event.ACTIVATED, "failed"), (Event.DEPLOYMENT_ENDED, "failed")]
 
 
-@pytest.mark.parametrize(("answer", "code"), [("dev\n", 0), ("yes\n", 1)])
-def test_on_a_terminal_the_environments_name_is_the_yes(checkout: Checkout, answer: str, code: int) -> None:
+@pytest.mark.parametrize(
+    ("form", "answer", "code"), [("text", "dev\n", 0), ("text", "yes\n", 1), ("json", "\x04", 1)]
+)
+def test_on_a_terminal_the_environments_name_is_the_yes(
+    checkout: Checkout, form: str, answer: str, code: int
+) -> None:
     checkout.release(FIRST)
     ours, theirs = pty.openpty()
+    asked = after = b""
     try:
         with subprocess.Popen(
-            [sys.executable, "-m", "mlops_config", *checkout.words(*NO_AIRFLOW)],
+            [sys.executable, "-m", "mlops_config", *checkout.words(*NO_AIRFLOW, "--format", form)],
             stdin=theirs,
             stdout=subprocess.PIPE,
             stderr=theirs,
         ) as process:
+            while b"to leave: " not in asked:
+                asked += os.read(ours, 4096)
             os.write(ours, answer.encode())
             assert process.stdout is not None
             shown = process.stdout.read().decode()
+            if code:
+                while b"error:" not in after:
+                    after += os.read(ours, 4096)
     finally:
         os.close(theirs)
         os.close(ours)
     assert process.returncode == code
-    assert "terraform_data.release" in shown
+    assert b"+   terraform_data.release" in asked  # whoever is asked sees it, wherever standard output goes
+    assert ("terraform_data.release" in shown) is (form == "text")
+    assert not code or after.splitlines()[0] in (b"", answer.strip().encode())  # a line of its own
     assert bool(checkout.made()) is (code == 0)
 
 

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 APPLY_TIME = timedelta(hours=2)
 """For plan, review and apply, beside the wait for Airflow: an Airflow that is made takes half an hour."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_PLACES = ("root", "settings", "store", "project", "model", "terraform", "output")
 _NEEDS_TERRAFORM = ("plan", "drift", "reviewed", "plan_file", "from_tree", "only_terraform")
 
 
@@ -145,7 +147,8 @@ class Infrastructure:
         ]
         if found.plan.has_changes and found.subject.is_released:
             named = f"-e {self.environment} --release {found.subject.record.name}"
-            rows.append(("apply", f"mlops-config deploy {named} --reviewed {found.plan.digest}"))
+            where = _where(self.arguments)
+            rows.append(("apply", f"mlops-config deploy {named}{where} --reviewed {found.plan.digest}"))
         self._show(found)
         write(self.arguments.format, found.document(), rows)
         return 0
@@ -235,6 +238,8 @@ class Infrastructure:
         reviewed = reviewed_document(path, review.digest)
         write_files(found, self.wish.output)
         self._show(found)
+        if review.mode == "ask" and found.plan.has_changes:
+            self._show_to_whoever_is_asked(found)
         if not require_reviewed(found, review, _ask, reviewed):
             raise FindingsError(
                 f"the plan for {self.environment} was not applied: it was not wanted",
@@ -270,6 +275,14 @@ class Infrastructure:
             sys.stdout.write(found.text(width, color=wants_color(sys.stdout)) + "\n")
             sys.stdout.flush()
 
+    def _show_to_whoever_is_asked(self, found: "Planned") -> None:
+        """The plan beside the question, where standard output goes elsewhere or is for programs."""
+        from mlops_config.console import wants_color
+
+        if self.arguments.format != "text" or not sys.stdout.isatty():
+            width = shutil.get_terminal_size().columns
+            sys.stderr.write(found.text(width, color=wants_color(sys.stderr)) + "\n")
+
     def _provisioned_only(self, done: "Provisioned") -> int:
         document = {
             "environment": self.environment,
@@ -292,10 +305,28 @@ def provisioned_rows(done: "Provisioned") -> Rows:
     return [*rows, *zip(labels, told, strict=False)]
 
 
+def _where(arguments: argparse.Namespace) -> str:
+    """The options that say where everything lies, to be given once more."""
+    given = {name: getattr(arguments, name) for name in _PLACES}
+    words = [
+        word
+        for name, value in given.items()
+        if value is not None and value != Path()
+        for word in (f"--{name}", str(value))
+    ]
+    return f" {shlex.join(words)}" if words else ""
+
+
 def _ask(question: str) -> str:
     sys.stderr.write(question)
     sys.stderr.flush()
-    return sys.stdin.readline()
+    answer = ""
+    try:
+        answer = sys.stdin.readline()
+    finally:
+        if not answer.endswith("\n"):  # Ctrl-C and Ctrl-D leave the cursor behind the question
+            sys.stderr.write("\n")
+    return answer
 
 
 def _context() -> Any:

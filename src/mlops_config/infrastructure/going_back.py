@@ -3,6 +3,7 @@
 Configuration, image and model are back by then and serve. What is left is told with the command that does it.
 """
 
+import shlex
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -44,6 +45,8 @@ class Return:
     release: str
     validators: Validators
     output: Path
+    asked: Path | None = None
+    """The root module that was named in place of the settings'."""
 
     @classmethod
     def after(
@@ -65,12 +68,14 @@ class Return:
             outcome.plan.target.record.name,
             Validators(opened.contracts, opened.root, light=False),
             opened.root / OUTPUT_NAME,
+            directory,
         )
 
     @property
     def command(self) -> str:
         """What brings the infrastructure to the release by itself."""
-        return f"mlops-config deploy -e {self.name.environment} --release {self.release} --only-terraform"
+        words = f"mlops-config deploy -e {self.name.environment} --release {self.release} --only-terraform"
+        return f"{words} --terraform {shlex.quote(str(self.asked))}" if self.asked else words
 
 
 def look(back: Return, console: Console) -> Planned:
