@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,11 +16,14 @@ from tests.infrastructure.releases import variables
 from tests.services.prometheus import promtool
 from tests.services.terraform import Workspace
 from tests.terraform import standin as preparing
+from tests.terraform.authorization import Statement, refused
+from tests.terraform.calls_on_aws import MAKE, SEE, Call, calls
 from tests.terraform.policies import policies, too_much
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = {"dev": "777788889999", "staging": "111122223333", "prod": "444455556666"}
 """With the example's accounts."""
+BOUNDARY = "arn:aws:iam::444455556666:policy/github-city-taxi-trip-fare-prod-boundary"
 OWN = {"terraform.tfvars"}
 """What an environment's root has of its own: where it lies and how large it is."""
 LEFT_OUT = {"threshold", "config_digest"}
@@ -137,11 +140,146 @@ def test_every_policy_names_what_it_is_for(prod: Applied) -> None:
     assert [line for where, policy in found for line in too_much(where, policy)] == []
 
 
+@pytest.fixture(scope="module")
+def github_roles(
+    initialised: Callable[[str], Path],
+    terraform: Path,
+    standin_mirror: preparing.Environment,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, list[Statement]]:
+    """What each of GitHub's roles for prod may do, by what it is for, as an administrator would plan them."""
+    folder = tmp_path_factory.mktemp("roles")
+    module = Workspace(
+        initialised("modules/github_oidc/aws"), terraform, standin_mirror.with_cloud(folder / "cloud")
+    )
+    values = {
+        "account_id": ENVIRONMENTS["prod"],
+        "region": "eu-central-1",
+        "repository": {"owner": "acme", "owner_id": "1000001", "name": "fares", "id": "2000002"},
+        "environments": {
+            "prod": {
+                "name": "city-taxi-trip-fare-prod",
+                "publish_refs": [],
+                "state_key": "city-taxi/prod/aws.tfstate",
+                "endpoint": "trip-fare-prod",
+            }
+        },
+        "state": {"bucket": "acme-terraform-444455556666"},
+    }
+    (folder / "given.tfvars.json").write_text(json.dumps(values), encoding="utf-8")
+    plan = folder / "plan"
+    module.done(
+        "plan",
+        "-input=false",
+        f"-var-file={folder / 'given.tfvars.json'}",
+        f"-out={plan}",
+        AWS_REGION="eu-central-1",
+    )
+    planned = json.loads(module.done("show", "-json", str(plan)))["planned_values"]["root_module"][
+        "resources"
+    ]
+    found = {each["index"]: each["values"] for each in planned if each["type"] == "aws_iam_policy"}
+    roles: dict[str, list[Statement]] = {}
+    for each in planned:
+        if each["type"] == "aws_iam_role_policy_attachment":
+            environment, purpose, policy = each["index"].split()
+            statements = json.loads(found[f"{environment} {policy}"]["policy"])["Statement"]
+            roles.setdefault(purpose, []).extend(statements)
+    return roles
+
+
+def asked(prod: Applied, table: Mapping[str, list[Any]]) -> Iterator[tuple[str, Call]]:
+    """What Terraform asks of AWS for all that prod has, with the resource that it is for."""
+    bounded = {"account": ENVIRONMENTS["prod"], "boundary": BOUNDARY}
+    for address, values in prod.values.items():
+        if ".data." in address:  # who one is may everybody ask
+            continue
+        ((kind, _),) = re.findall(r"\.(aws_\w+)\.\w+(\[.*)?$", address)
+        yield from ((address, call) for call in calls(table, kind, bounded | values, "prod"))
+
+
+def cannot(statements: list[Statement], wanted: Iterable[tuple[str, Call]]) -> list[str]:
+    """What a role may not, and why."""
+    return [
+        f"{address}: {call.action} on {call.arn}: {why}"
+        for address, call in wanted
+        if (why := refused(statements, call.action, call.arn, call.context))
+    ]
+
+
+def test_who_deploys_may_make_and_see_all_that_there_is(
+    prod: Applied, github_roles: dict[str, list[Statement]]
+) -> None:
+    wanted = [*asked(prod, SEE), *asked(prod, MAKE)]
+    assert len(wanted) > 600
+    assert cannot(github_roles["deploy"], wanted) == []
+
+
+def test_who_plans_may_see_all_that_there_is_and_make_nothing(
+    prod: Applied, github_roles: dict[str, list[Statement]]
+) -> None:
+    assert cannot(github_roles["plan"], asked(prod, SEE)) == []
+    seen = {call.action for _, call in asked(prod, SEE)}
+    makes = [
+        each
+        for each in asked(prod, MAKE)
+        if each[1].action not in seen and not re.search(":(Describe|Get|List)", each[1].action)
+    ]
+    assert len(cannot(github_roles["plan"], makes)) == len(makes)
+
+
+def test_who_deploys_prod_makes_and_changes_nothing_of_staging(
+    prod: Applied, github_roles: dict[str, list[Statement]]
+) -> None:
+    def of_staging(text: str) -> str:
+        return text.replace("prod", "staging")
+
+    others = [
+        Call(
+            call.action, of_staging(call.arn), {key: of_staging(value) for key, value in call.context.items()}
+        )
+        for _, call in asked(prod, MAKE)
+    ]
+    allowed = {
+        call.action
+        for call in others
+        if not refused(github_roles["deploy"], call.action, call.arn, call.context)
+    }
+    assert {each for each in allowed if not re.search(":(Describe|Get|List)", each)} == {
+        "ec2:CreateNetworkInterface",  # within subnets that may be of a network without tags
+        "ec2:CreateVpcEndpoint",
+        "ec2:CreateTags",  # of a new VPC's own security group, which is closed
+        "ec2:RevokeSecurityGroupEgress",
+        "ec2:RevokeSecurityGroupIngress",
+        "iam:CreateServiceLinkedRole",
+        "logs:CreateLogDelivery",
+        "logs:DeleteLogDelivery",
+        "logs:PutResourcePolicy",
+        "sns:SetSubscriptionAttributes",
+        "sns:Unsubscribe",
+    }
+
+
+@pytest.mark.parametrize(
+    ("action", "arn"),
+    [
+        ("ec2:CreateTags", "arn:aws:ec2:eu-central-1:444455556666:vpc/vpc-0a"),
+        ("kms:TagResource", "arn:aws:kms:eu-central-1:444455556666:key/0a1b"),
+        ("aps:TagResource", "arn:aws:aps:eu-central-1:444455556666:workspace/ws-0a"),
+    ],
+)
+def test_who_deploys_makes_nothing_of_others_their_own(
+    github_roles: dict[str, list[Statement]], action: str, arn: str
+) -> None:
+    tag = "aws:RequestTag/environment", "aws:ResourceTag/environment"
+    taken_over = dict(zip(tag, ("prod", "staging"), strict=True))
+    assert refused(github_roles["deploy"], action, arn, taken_over)
+
+
 def test_every_role_is_bounded(prod: Applied) -> None:
     roles = {address: values for address, values in prod.values.items() if ".aws_iam_role." in address}
     assert len(roles) == 3
-    boundary = "arn:aws:iam::444455556666:policy/github-city-taxi-trip-fare-prod-boundary"
-    assert {values["permissions_boundary"] for values in roles.values()} == {boundary}
+    assert {values["permissions_boundary"] for values in roles.values()} == {BOUNDARY}
     assert all(values["name"].startswith("city-taxi-trip-fare-prod-") for values in roles.values())
 
 

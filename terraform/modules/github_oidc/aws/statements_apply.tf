@@ -3,6 +3,9 @@ locals {
     "ec2:AllocateAddress", "ec2:CreateFlowLogs", "ec2:CreateInternetGateway", "ec2:CreateNatGateway",
     "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:CreateVpc",
   ]
+  tagging_actions = [for action in concat(local.network_actions, ["ec2:AuthorizeSecurityGroupEgress", "ec2:AuthorizeSecurityGroupIngress", "ec2:CreateVpcEndpoint"]) : trimprefix(action, "ec2:")]
+  # Nothing that has another environment's tag, or this one's already.
+  untagged = { Null = { "aws:ResourceTag/environment" = "true" } }
 
   # Buckets, repositories, keys, secrets.
   apply_data_statements = { for environment, at in local.at : environment => [
@@ -82,7 +85,7 @@ locals {
       Effect    = "Allow"
       Action    = ["kms:TagResource"]
       Resource  = [at.keys]
-      Condition = at.made
+      Condition = merge(at.made, local.untagged)
     },
     {
       Sid    = "Secrets"
@@ -112,11 +115,12 @@ locals {
       Resource = ["${at.airflow}:environment/${at.airflow_name}"]
     },
     {
-      # MWAA reaches into the subnets by endpoints, which it makes in the caller's name; so does the network for S3.
+      # MWAA reaches into the subnets by endpoints and interfaces, for which it asks what the caller may; so does the
+      # network for S3. https://docs.aws.amazon.com/mwaa/latest/userguide/access-policies.html
       Sid      = "MakeEndpoints"
       Effect   = "Allow"
-      Action   = ["ec2:CreateVpcEndpoint"]
-      Resource = [for kind in ["route-table", "security-group", "subnet", "vpc", "vpc-endpoint"] : "${at.ec2}:${kind}/*"]
+      Action   = ["ec2:CreateNetworkInterface", "ec2:CreateVpcEndpoint"]
+      Resource = [for kind in ["network-interface", "route-table", "security-group", "subnet", "vpc", "vpc-endpoint"] : "${at.ec2}:${kind}/*"]
     },
     {
       # What is made has the environment's tag, and what it is made in has it already.
@@ -146,20 +150,21 @@ locals {
       Effect    = "Allow"
       Action    = ["ec2:CreateTags", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"]
       Resource  = ["${at.ec2}:security-group/*"]
-      Condition = { Null = { "aws:ResourceTag/environment" = "true" } }
+      Condition = local.untagged
     },
     {
+      # While it is made and at no other time: whoever could tag what is there could make it their own.
       Sid       = "TagWhatIsMade"
       Effect    = "Allow"
       Action    = ["ec2:CreateTags"]
       Resource  = ["${at.ec2}:*/*"]
-      Condition = at.made
+      Condition = { StringEquals = merge(at.made.StringEquals, { "ec2:CreateAction" = local.tagging_actions }) }
     },
     {
       Sid    = "Network"
       Effect = "Allow"
       Action = [
-        "ec2:AssociateRouteTable", "ec2:AttachInternetGateway", "ec2:AuthorizeSecurityGroup*", "ec2:CreateRoute",
+        "ec2:AssociateRouteTable", "ec2:AttachInternetGateway", "ec2:AuthorizeSecurityGroup*", "ec2:CreateRoute", "ec2:CreateTags",
         "ec2:DeleteFlowLogs", "ec2:DeleteInternetGateway", "ec2:DeleteNatGateway", "ec2:DeleteRoute", "ec2:DeleteRouteTable",
         "ec2:DeleteSecurityGroup", "ec2:DeleteSubnet", "ec2:DeleteTags", "ec2:DeleteVpc", "ec2:DeleteVpcEndpoints",
         "ec2:DetachInternetGateway", "ec2:DisassociateAddress", "ec2:DisassociateRouteTable", "ec2:ModifySubnetAttribute",
@@ -180,14 +185,14 @@ locals {
       Sid       = "MakeRules"
       Effect    = "Allow"
       Action    = ["aps:CreateRuleGroupsNamespace", "aps:TagResource"]
-      Resource  = ["${at.aps}:rulegroupsnamespace/*"]
-      Condition = at.made
+      Resource  = ["${at.aps}:rulegroupsnamespace/*", "${at.aps}:workspace/*"]
+      Condition = merge(at.made, local.untagged)
     },
     {
       Sid    = "Workspace"
       Effect = "Allow"
       Action = [
-        "aps:CreateAlertManagerDefinition", "aps:CreateLoggingConfiguration", "aps:DeleteAlertManagerDefinition", "aps:DeleteLoggingConfiguration", "aps:DeleteRuleGroupsNamespace",
+        "aps:CreateAlertManagerDefinition", "aps:CreateLoggingConfiguration", "aps:CreateRuleGroupsNamespace", "aps:DeleteAlertManagerDefinition", "aps:DeleteLoggingConfiguration", "aps:DeleteRuleGroupsNamespace",
         "aps:DeleteWorkspace", "aps:PutAlertManagerDefinition", "aps:PutRuleGroupsNamespace", "aps:TagResource",
         "aps:UntagResource", "aps:UpdateLoggingConfiguration", "aps:UpdateWorkspaceAlias", "aps:UpdateWorkspaceConfiguration",
       ]
