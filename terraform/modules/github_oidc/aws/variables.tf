@@ -129,7 +129,7 @@ variable "plan_environment_suffix" {
 }
 
 variable "job_workflow_refs" {
-  description = "Reusable workflows that may log in, such as acme/mlops-config-action/.github/workflows/deploy.yml@refs/tags/v1*. Empty: any workflow. Try it before you rely on it: AWS's support for this claim is not documented everywhere."
+  description = "Reusable workflows that may log in, such as acme/mlops-config-action/.github/workflows/deploy.yml@refs/tags/v1*. Empty: any workflow of the repository. AWS compares this claim of GitHub's since January 2026, in its commercial regions."
   type        = list(string)
   default     = []
   nullable    = false
