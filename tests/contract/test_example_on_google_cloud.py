@@ -15,9 +15,9 @@ HERE = ROOT / "examples" / "gcp"
 FILES = sorted(path.relative_to(HERE) for path in HERE.glob("configs/*/*.yaml"))
 PLACES = re.compile(
     r"inference\.deployer\..*|.*instance_type|.*(uri|_uri)|training\.compute\.(target|volume_size_gib)"
-    r"|inference\.batch\.format|training\.data\.source\.format"
+    r"|inference\.batch\.format|training\.data\.source\.format|monitoring\.metrics\.transport"
 )
-"""What may differ: clouds, machines, addresses, and how what lies there is written."""
+"""What may differ: clouds, machines, addresses, how what lies there is written, and how metrics get away."""
 
 
 def leaves(data: Any, path: str) -> dict[str, Any]:

@@ -168,6 +168,17 @@ def test_jobs_are_told_the_account_that_was_made(dev: Applied) -> None:
     assert extra["variables"]["MLOPS_STORE"] == dev.outputs["store_uri"]
 
 
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_jobs_are_told_where_their_metrics_go(environment: str) -> None:
+    """A job that is not told goes on, and no alert that rests on its metrics ever fires."""
+    plan = json.loads((ROOT / "tests/terraform/golden" / f"{environment}-gcp.json").read_text("utf-8"))
+    address = "module.environment.module.airflow[0].google_secret_manager_secret_version.connection"
+    told = plan["resources"][address]["secret_data"]["JSON"]["extra"]["variables"]
+
+    assert example(environment).monitoring.metrics.transport == "pushgateway"
+    assert environment in told["MLOPS_PUSHGATEWAY_URL"]
+
+
 def test_who_reads_and_writes_data_is_said_key_by_key(dev: Applied) -> None:
     grants = {
         (values["condition"][0]["title"], values["member"].split("@")[0].removeprefix("serviceAccount:"))

@@ -27,6 +27,9 @@ network = {
 # What every job finds in its environment. Nothing secret: it lies in Terraform's state.
 variables = {
   MLFLOW_TRACKING_URI = "https://mlflow.dev.acme.example" # yours: the MLflow of dev
+
+  # yours: the push gateway that a collector of Managed Service for Prometheus reads; alerts rest on what jobs push there
+  MLOPS_PUSHGATEWAY_URL = "http://pushgateway.dev.acme.example:9091"
 }
 
 monitoring = {
