@@ -71,10 +71,11 @@ def test_the_only_platform_needs_no_choice(tmp_path: Path) -> None:
 
 
 def test_a_platform_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
-    several(tmp_path / "index", "linux/amd64", "linux/arm64")
+    made = several(tmp_path / "index", "linux/amd64", "linux/arm64")
     with pytest.raises(UsageError, match="is not there for linux/s390x") as caught:
         open_layout(tmp_path / "index", platform="linux/s390x")
-    assert caught.value.hint == "it has linux/amd64, linux/arm64; name one of them as the platform"
+    there = ", ".join(f"{platform} {digest}" for platform, digest in made.items())
+    assert caught.value.hint == f"it has {there}; name one of them as the platform, or by its digest"
     with pytest.raises(UsageError, match="is there for several platforms"):
         open_layout(tmp_path / "index")
 

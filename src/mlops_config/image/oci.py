@@ -263,11 +263,12 @@ def _choose(index: Manifest, platform: str | None, origin: str) -> str:
         (name for name in choices if platform and name.startswith(f"{platform}/")), None
     )
     if match is None:
+        there = ", ".join(f"{name} {digest}" for name, digest in sorted(choices.items())) or "none"
         raise UsageError(
             f"{origin} is not there for {platform}"
             if platform
             else f"{origin} is there for several platforms",
-            hint=f"it has {', '.join(sorted(choices)) or 'none'}; name one of them as the platform",
+            hint=f"it has {there}; name one of them as the platform, or by its digest",
         )
     return choices[match]
 
