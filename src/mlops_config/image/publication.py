@@ -183,7 +183,7 @@ def push_layout(record: ImageRecord, progress: Progress) -> ImageRecord:
     return record.model_copy(update={"digest": digest, "pushed": True})
 
 
-def open_remote(client: RegistryClient, name: str, platform: str | None = None) -> OpenedImage:
+def open_remote(client: RegistryClient, name: str) -> OpenedImage:
     """The image ``name`` refers to, read from its registry.
 
     Raises:
@@ -194,7 +194,7 @@ def open_remote(client: RegistryClient, name: str, platform: str | None = None) 
     if manifest is None:
         raise IntegrityError(f"there is no image {name}")
     blobs = RegistryBlobs(client, name)
-    return open_image(blobs, find_image(blobs, manifest, platform))
+    return open_image(blobs, find_image(blobs, manifest))
 
 
 def _image_at(blobs: Blobs, manifest: Manifest, platform: str) -> Image:

@@ -125,10 +125,6 @@ class RegistryClient:
             self._list_under_fallback_tag(manifest)
         return manifest.digest
 
-    def has_blob(self, digest: str) -> bool:
-        """Whether the repository holds the blob."""
-        return self._read("HEAD", f"blobs/{digest}", f"looking for {self._shown(digest)}") is not None
-
     def blob(self, descriptor: Descriptor) -> bytes:
         """The blob's bytes, checked.
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,9 +24,7 @@ else:
 
 
 @contextmanager
-def exclusive(
-    path: Path, *, limit: float = _LIMIT_SECONDS, sleep: Callable[[float], None] = time.sleep
-) -> Iterator[None]:
+def exclusive(path: Path, *, limit: float = _LIMIT_SECONDS) -> Iterator[None]:
     """Holds the lock on ``path`` for the block; waits ``limit`` seconds for it.
 
     The file is made when missing and never removed.
@@ -48,7 +46,7 @@ def exclusive(
                         f"another process has held the lock {path} for {limit:.0f} s",
                         hint="wait for it to end, or end it, then run the command again",
                     ) from error
-                sleep(_PAUSE_SECONDS)
+                time.sleep(_PAUSE_SECONDS)
         yield
     finally:
         os.close(handle)

@@ -234,16 +234,14 @@ def environment_rule(
     return register
 
 
-def project_rule(
-    code: str, title: str, *needs: Kind, severity: Severity = Severity.ERROR
-) -> Callable[[ProjectFunction], Rule]:
+def project_rule(code: str, title: str, *needs: Kind) -> Callable[[ProjectFunction], Rule]:
     """Make a function over all environments, in release order, a rule.
 
     It is given the environments in which every kind in ``needs`` is valid.
     """
 
     def register(function: ProjectFunction) -> Rule:
-        return Rule(code, title, severity, "project", frozenset(needs), frozenset(Role), function)
+        return Rule(code, title, Severity.ERROR, "project", frozenset(needs), frozenset(Role), function)
 
     return register
 

@@ -19,7 +19,6 @@ from mlops_config.deploy.references import resolved
 from mlops_config.deploy.rollout import ALL, Pace, raise_when_firing, steps
 from mlops_config.deploy.smoke import predictions_in, smoke_test
 from mlops_config.errors import ServiceError, UsageError
-from mlops_config.retrying import Retries
 
 if TYPE_CHECKING:
     from mlops_config.contract.models.inference import GcpDeployer
@@ -37,11 +36,10 @@ class VertexDeployer(Deployer):
         api: VertexApi | None = None,
         alarms: Alarms | None = None,
         pace: Pace | None = None,
-        retries: Retries | None = None,
     ) -> None:
         self._config = config
         self._pace = pace or Pace()
-        self._api = api or VertexApi(config.project, config.location, pace=self._pace, retries=retries)
+        self._api = api or VertexApi(config.project, config.location, pace=self._pace)
         self._alarms = alarms or alarms_of_environment()
 
     def deploy(self, deployment: Deployment, progress: Progress, *, wait: bool = True) -> EndpointStatus:

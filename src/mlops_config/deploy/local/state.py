@@ -16,6 +16,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 STATE_NAME = "state.json"
 ROUTES_NAME = "routes.json"
+_LOG_END_CHARACTERS = 600
 
 
 class _Stored(BaseModel):
@@ -132,13 +133,13 @@ class EndpointFolder:
         """Where a program's output goes."""
         return self.path / f"{name}.log"
 
-    def log_end(self, name: str, characters: int = 600) -> str:
+    def log_end(self, name: str) -> str:
         """The last words of a program on one line."""
         try:
-            text = self.log(name).read_bytes()[-8 * characters :].decode(errors="replace")
+            text = self.log(name).read_bytes()[-8 * _LOG_END_CHARACTERS :].decode(errors="replace")
         except OSError:
             return ""
-        return " ".join("".join(c if c.isprintable() else " " for c in text).split())[-characters:]
+        return " ".join("".join(c if c.isprintable() else " " for c in text).split())[-_LOG_END_CHARACTERS:]
 
     def _read(self, name: str, model: type[_Model]) -> _Model | None:
         path = self.path / name
