@@ -1,6 +1,8 @@
 """A plan's changes are traced back to the keys of the configuration."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,9 @@ from mlops_config.bundle.semantic import meaning
 from mlops_config.infrastructure.causes import Cause, explain
 from mlops_config.infrastructure.differences import Mark
 from mlops_config.infrastructure.local_values import local_references
-from mlops_config.infrastructure.plan import Plan
+from mlops_config.infrastructure.plan import Action, Plan
 from mlops_config.infrastructure.references import parsed
+from mlops_config.infrastructure.showing import cause_words
 from mlops_config.infrastructure.variables import ReleaseVariables
 from mlops_config.kinds import Kind
 from mlops_config.release.changes import Change, changes
@@ -113,6 +116,35 @@ def test_what_follows_from_another_resource_names_it(world: World) -> None:
     found = world.causes((Kind.INFERENCE, ("deployer", "region"), "eu-west-1"))
     assert keys(found["terraform_data.environment.triggers_replace"]) == ["inference.deployer.region"]
     assert found["terraform_data.follower.input"] == [Cause(resource="terraform_data.environment")]
+
+
+def test_what_somebody_changed_by_hand_is_not_blamed_on_the_release(world: World) -> None:
+    state = world.bench.folder / "terraform.tfstate"
+    before = state.read_bytes()
+    text = json.loads(before)
+    made = next(each for each in text["resources"] if each["name"] == "environment")
+    labels = made["instances"][0]["attributes"]["input"]["value"]["labels"]
+    team, labels["team"] = labels["team"], "by hand"
+    after = variables("prod", name="1.3.0")
+    world.bench.release(after)
+    try:
+        state.write_text(json.dumps(text))
+        plan = world.bench.root.plan().plan
+    finally:
+        state.write_bytes(before)
+    found = next(each for each in plan.changes if each.address == "terraform_data.environment")
+    assert "by hand" in [each.old for each in found.differences]
+    # Of what it keeps in the state alone Terraform finds no drift: this is how it tells of a cloud's.
+    sides = [{"input": {"labels": {"team": each}}} for each in (team, "by hand")]
+    drifted = replace(found, action=Action.UPDATE, before=sides[0], after=sides[1])
+    gone = replace(found, address="terraform_data.gone", action=Action.DELETE)
+    come = replace(found, address="terraform_data.gone", action=Action.CREATE)
+    causes = explain(replace(plan, drift=(drifted, gone), changes=(*plan.changes, come)), prod(), after, ())
+    assert causes[f"{found.address}.input.labels.team"] == (Cause(outside="changed"),)
+    released = causes[f'{found.address}.input.labels["mlops:release"]']
+    assert [each.variable for each in released] == ["release.name"]
+    assert causes["terraform_data.gone"] == (Cause(outside="deleted"),)
+    assert [cause_words(Cause(outside="deleted"))] == ["it was deleted outside of Terraform"]
 
 
 def test_a_first_release_has_no_causes(world: World) -> None:

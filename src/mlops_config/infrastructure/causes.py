@@ -9,9 +9,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from mlops_config.infrastructure.differences import Difference, Mark, Path, entries, written
+from mlops_config.infrastructure.differences import Difference, Mark, Path, entries, same_value, written
 from mlops_config.infrastructure.plan import Action, Plan, ResourceChange
 from mlops_config.infrastructure.references import Modules, parsed
 from mlops_config.infrastructure.variables import ReleaseVariables
@@ -37,6 +37,8 @@ class Cause:
     """Another resource that changes in the same plan, which this one refers to."""
     through_local: bool = False
     """Found by its values, for Terraform does not tell what a local value is made of."""
+    outside: Literal["changed", "deleted"] | None = None
+    """What somebody did to it behind Terraform's back, which the apply takes back."""
 
 
 Causes = Mapping[str, tuple[Cause, ...]]
@@ -96,12 +98,17 @@ class _World:
 
     def __init__(self, plan: Plan, modules: Modules, variables: Sequence[Difference], keys: _Keys) -> None:
         self._addresses = tuple(change.address for change in plan.changes)
+        self._drift = {change.address: change for change in plan.drift}
         self._modules = modules
         self._variables = variables
         self._keys = keys
 
     def of_existence(self, change: ResourceChange) -> Iterator[Cause]:
-        """Why a resource comes or goes: the entry of a map that it is made for."""
+        """Why a resource comes or goes: the entry of a map that it is made for, or somebody deleted it."""
+        drifted = self._drift.get(change.address)
+        if change.action is Action.CREATE and drifted is not None and drifted.action is Action.DELETE:
+            yield Cause(outside="deleted")
+            return
         if change.action not in (Action.CREATE, Action.DELETE) or change.index is None:
             return
         for trail in self._modules.of_existence(change):
@@ -109,7 +116,14 @@ class _World:
             yield from self._named(iter(entry))
 
     def of_value(self, change: ResourceChange, difference: Difference) -> Iterator[Cause]:
-        """Why a value is another: the variables it is made of, or the resources that it waits for."""
+        """Why a value is another: the variables it is made of, or the resources that it waits for.
+
+        What is put back to what it was is no variable's doing, whatever else the attribute is made of.
+        """
+        drifted = self._drift.get(change.address)
+        if drifted is not None and any(_puts_back(difference, each) for each in drifted.differences):
+            yield Cause(outside="changed")
+            return
         trails = tuple(self._modules.of_attribute(change, difference.path))
         local = any(trail.is_local for trail in trails)
         made_of = [
@@ -142,6 +156,10 @@ class _World:
             if not changes and variable not in seen:
                 seen.add(variable)
                 yield Cause(None, variable, each.old, each.new, through_local=through_local)
+
+
+def _puts_back(planned: Difference, drifted: Difference) -> bool:
+    return planned.path == drifted.path and same_value(planned.new, drifted.old)
 
 
 def _without_doubles(telling: Sequence[Difference], made_of: Sequence[Difference]) -> list[Difference]:

@@ -284,6 +284,7 @@ def _cause_document(cause: Cause) -> dict[str, Any]:
         "new": _plain(cause.new),
         "resource": cause.resource,
         "through_local": cause.through_local,
+        "outside": cause.outside,
     }
 
 

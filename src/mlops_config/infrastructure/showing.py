@@ -130,6 +130,8 @@ def cause_words(cause: Cause, limit: int = _LONG) -> str:
     """Such as ``monitoring.drift.numeric.threshold 0.25 → 0.15``."""
     if cause.resource:
         return f"{cause.resource} changes"
+    if cause.outside:
+        return f"it was {cause.outside} outside of Terraform"
     what = visible(cause.key or cause.variable or "")
     old, new = shown(cause.old, limit), shown(cause.new, limit)
     if cause.old is Mark.ABSENT:
