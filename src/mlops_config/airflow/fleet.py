@@ -36,12 +36,13 @@ def fleet(
 
         TriggerDagRunOperator.partial(
             task_id=job,
-            trigger_run_id="{{ run_id }}",
+            # By itself, the id of a scheduled run is one that Airflow 3.1 lets only its scheduler use.
+            trigger_run_id="fleet__{{ run_id }}",
             wait_for_completion=True,
             deferrable=True,
             poke_interval=_POKE_SECONDS,
-            # Another try finds the run that the one before started.
-            skip_when_already_exists=True,
+            # Another try takes up the run that the one before started, and waits for how that ends.
+            reset_dag_run=True,
             max_active_tis_per_dagrun=at_a_time,
             execution_timeout=timedelta(days=1),
         ).expand(trigger_dag_id=deployments())

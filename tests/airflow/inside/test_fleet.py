@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from airflow.utils.types import DagRunType
+
 from tests.airflow.inside.deployed import ROOT, dag_folder, deployment
 
 
@@ -32,3 +34,7 @@ def test_the_example_maps_over_the_deployments_of_its_environment_alone(tmp_path
     assert monitoring.is_mapped
     assert monitoring.expand_input.value["trigger_dag_id"].operator is dag.get_task("deployments")
     assert monitoring.max_active_tis_per_dagrun == 16
+    for kind in DagRunType:
+        of_member = monitoring.partial_kwargs["trigger_run_id"].replace("{{ run_id }}", f"{kind.value}__1")
+        assert DagRunType.from_run_id(of_member) is DagRunType.MANUAL, "Airflow takes no other from a task"
+    assert monitoring.partial_kwargs["reset_dag_run"]
