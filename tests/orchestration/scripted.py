@@ -53,6 +53,7 @@ class Scripted(AirflowApi):
         tasks: Sequence[Sequence[TaskInstance]] = ((),),
         going: Sequence[DagRun] = (),
         is_new: bool = True,
+        outcome: Any = None,
         health: Sequence[Mapping[str, str]] = (HEALTHY,),
         pools: Sequence[str] = ("default_pool",),
     ) -> None:
@@ -60,6 +61,7 @@ class Scripted(AirflowApi):
         self._dags, self._errors, self._runs, self._tasks = list(dags), list(errors), list(runs), list(tasks)
         self._going = list(going)
         self._is_new = is_new
+        self._outcome = outcome
         self._health = list(health)
         self._pools = pools
         self.unpaused: list[str] = []
@@ -105,6 +107,9 @@ class Scripted(AirflowApi):
 
     def log(self, task: TaskInstance, lines: int = 20) -> list[str]:  # noqa: ARG002 of one task
         return ["error: the table has no rows"]
+
+    def xcom(self, task: TaskInstance, key: str = "return_value") -> Any:  # noqa: ARG002 of one task
+        return self._outcome
 
 
 class Clock:

@@ -248,15 +248,16 @@ def test_a_run_that_takes_longer_than_the_time_is_left_to_airflow() -> None:
             {"health": [{"scheduler": "healthy"}], "tasks": [[task("watch", "deferred")]]},
             "Airflow's triggerer is not running",
         ),
-        ({"dags": [{"training": dag("training", is_paused=True)}]}, "somebody paused its DAG; unpause it"),
+        ({"dags": [{"training": dag("training", is_paused=True)}]}, "somebody paused its DAG: unpause it"),
     ],
 )
 def test_a_run_in_which_nothing_happens_says_what_it_waits_for(
     parts: dict[str, Any], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = Clock()
-    with pytest.raises(ServiceError, match=expected):
+    with pytest.raises(ServiceError, match="still going") as caught:
         await_run(Scripted(runs=[run("running")], **parts), RECORD, clock.patience(120), TerminalConsole())
+    assert (caught.value.hint or "").startswith(expected)
     said = [line for line in capsys.readouterr().err.splitlines() if expected in line]
     assert said == [said[0]], "it is said once"
     assert said[0].startswith("  training does not go on: ")
@@ -271,6 +272,28 @@ def test_a_run_that_works_or_waits_its_turn_is_not_asked_why(capsys: pytest.Capt
     )
     await_run(api, RECORD, Clock().patience(600), TerminalConsole())
     assert "does not go on" not in capsys.readouterr().err
+
+
+APPROVE = "it waits for approval: mlops-config promote --environment dev"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        ({"promoted": True}, None),
+        ({"promoted": False, "redeployed": True}, None),
+        ({"promoted": False, "reasons": [{"code": "nobody_waits", "text": "no version waits"}]}, None),
+        (None, None),
+        (
+            {"promoted": False, "reason": APPROVE, "reasons": [{"code": "manual", "text": APPROVE}]},
+            f"trip-fare-dev version 3 does not serve: {APPROVE}",
+        ),
+    ],
+)
+def test_a_model_that_waits_for_a_person_is_told_of(outcome: Any, expected: str | None) -> None:
+    said = outcome and {"model": "trip-fare-dev", "version": 3, **outcome}
+    api = Scripted(runs=[run("success")], tasks=[[task("promote", "success")]], outcome=said)
+    assert await_run(api, RECORD, Clock().patience(60), TerminalConsole(quiet=True)).held == expected
 
 
 def test_a_run_that_somebody_deleted_is_said() -> None:

@@ -63,6 +63,7 @@ def deployed_rows(done: "Deployed") -> Rows:
         if activation.model:
             trained = activation.model.config_digest
             rows.append(("model", f"{activation.model.uri}{f', trained with {trained}' if trained else ''}"))
+    rows += [("waits", sentence) for sentence in done.held]
     rows += [("record" if path.suffix == ".json" else "notes", str(path)) for path in done.written]
     return rows
 

@@ -25,6 +25,8 @@ IDLE_SECONDS = 20.0
 LOG_LINES = 15
 """Of a failed task, that are shown."""
 _LOG_READ = 50
+_NOBODY_WAITS = "nobody_waits"
+"""Why nothing is promoted where nothing was to be."""
 _DONE = frozenset({"success", "removed"})
 """States of a task that another try of its run leaves as it is."""
 _GOING = frozenset({"running", "deferred", "up_for_reschedule", "up_for_retry"})
@@ -42,6 +44,8 @@ class Ended(NamedTuple):
     record: DagRunRecord
     failed: tuple[str, ...] = ()
     """Lines that say which task failed, what it said last, and where to look."""
+    held: str | None = None
+    """A model that the run made and that waits for a person, in a sentence."""
 
 
 @dataclass(slots=True)
@@ -180,11 +184,11 @@ def await_run(api: AirflowApi, run: DagRunRecord, patience: Patience, console: C
     """
     try:
         with console.stage(run.job) as log:
-            _follow(api, run, patience, console, log)
+            tasks = _follow(api, run, patience, console, log)
     except _RunFailedError as failure:
         ended = run.model_copy(update={"state": "failed"})
         return Ended(ended, _failure(api, ended, failure.tasks))
-    return Ended(run.model_copy(update={"state": "success"}))
+    return Ended(run.model_copy(update={"state": "success"}), held=_held(api, tasks))
 
 
 class _RunFailedError(Exception):
@@ -195,8 +199,10 @@ class _RunFailedError(Exception):
         self.tasks = tasks
 
 
-def _follow(api: AirflowApi, run: DagRunRecord, patience: Patience, console: Console, log: StageLog) -> None:
-    """Says what happens in the run until it has succeeded."""
+def _follow(
+    api: AirflowApi, run: DagRunRecord, patience: Patience, console: Console, log: StageLog
+) -> Sequence[TaskInstance]:
+    """Says what happens in the run until it has succeeded; its tasks then."""
     told: set[tuple[str, int, int, str | None]] = set()
     obstacle, busy = None, 0.0
     for waited in patience.looks():
@@ -216,7 +222,7 @@ def _follow(api: AirflowApi, run: DagRunRecord, patience: Patience, console: Con
             log.done(f"{found.state}: {', '.join(_names(tasks))}")
             if found.state == "failed":
                 raise _RunFailedError(tasks)
-            return
+            return tasks
         if any(task.state == "running" for task in tasks):
             obstacle, busy = None, waited
         elif waited - busy >= IDLE_SECONDS:
@@ -225,12 +231,21 @@ def _follow(api: AirflowApi, run: DagRunRecord, patience: Patience, console: Con
                 console.say(f"  {run.job} does not go on: {obstacle}")
         doing = obstacle or ", ".join(_going(tasks)) or "no task yet"
         log.progress(f"{found.state}: {doing} ({waited:.0f} s)")
-    because = f"; {obstacle}" if obstacle else ""
     raise ServiceError(
-        f"the DAG run {run.run_id} of {run.dag_id} is still going after {patience.seconds:.0f} s{because}:"
-        f" {run.url}",
-        hint="it goes on without us; run the same command again to wait on",
+        f"the DAG run {run.run_id} of {run.dag_id} is still going after {patience.seconds:.0f} s: {run.url}",
+        hint=f"{obstacle or 'it goes on without us'}; run the same command again to wait on",
     )
+
+
+def _held(api: AirflowApi, tasks: Iterable[TaskInstance]) -> str | None:
+    """What promotion said of a model that it did not let serve: its task ends well all the same."""
+    promotion = next((task for task in tasks if (task.task_id, task.state) == ("promote", "success")), None)
+    outcome = api.xcom(promotion) if promotion is not None else None
+    if not isinstance(outcome, dict) or outcome.get("promoted") or outcome.get("redeployed"):
+        return None
+    if any(reason.get("code") == _NOBODY_WAITS for reason in outcome.get("reasons") or ()):
+        return None
+    return f"{outcome.get('model')} version {outcome.get('version')} does not serve: {outcome.get('reason')}"
 
 
 def _obstacle(api: AirflowApi, run: DagRunRecord, tasks: Sequence[TaskInstance]) -> str | None:
@@ -242,7 +257,7 @@ def _obstacle(api: AirflowApi, run: DagRunRecord, tasks: Sequence[TaskInstance])
             return f"Airflow's {part} is {health.get(part) or 'not running'}"
     dag = api.dag(run.dag_id)
     if dag is not None and dag.is_paused:
-        return "somebody paused its DAG; unpause it in Airflow"
+        return "somebody paused its DAG: unpause it in Airflow"
     return None
 
 

@@ -90,6 +90,11 @@ class Deployed:
         """Why it failed, a line each; empty when it did not."""
         return tuple(line for each in self.ended for line in each.failed)
 
+    @property
+    def held(self) -> tuple[str, ...]:
+        """Models that wait for a person before they serve, a sentence each."""
+        return tuple(each.held for each in self.ended if each.held)
+
     def document(self) -> dict[str, Any]:
         """The deployment for programs."""
         activation = self.record.activation
@@ -99,6 +104,7 @@ class Deployed:
             "config_digest": self.record.config_digest,
             "deployment": self.address,
             "activation": activation.model_dump(mode="json") if activation else None,
+            "held": list(self.held),
         }
 
 
