@@ -110,7 +110,7 @@ variable "worker" {
 }
 
 variable "network" {
-  description = "Network that Airflow is connected to, projects/P/global/networks/N."
+  description = "Network that Airflow is connected to, projects/P/global/networks/N. Where it is another project's (Shared VPC), that one first grants Composer's service agent roles/composer.sharedVpcAgent."
   type        = string
 }
 

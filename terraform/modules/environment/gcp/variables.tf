@@ -163,6 +163,11 @@ variable "network" {
     condition     = (var.network.network == null) == (var.network.subnetwork == null)
     error_message = "A network of yours has both network and subnetwork."
   }
+  validation {
+    # Of a network of yours only you know what it reaches.
+    condition     = var.network.internet || var.airflow == null || var.network.network != null || (var.jobs.requirements == null && (var.jobs.python != null || var.jobs.kubernetes_conn_id != null)) || contains(keys(var.variables), "PIP_INDEX_URL")
+    error_message = "Without a way to the internet a worker cannot install what jobs need. Give variables a PIP_INDEX_URL that it reaches, or jobs.python or jobs.kubernetes_conn_id, or leave network.internet as it is."
+  }
 }
 
 variable "airflow" {

@@ -133,10 +133,11 @@ run "airflow_in_a_network_of_yours" {
   }
 }
 
-run "jobs_that_run_elsewhere_need_no_requirements" {
+run "jobs_that_run_elsewhere_need_no_requirements_and_no_internet" {
   command = plan
   variables {
-    jobs = { kubernetes_conn_id = "cluster", kubernetes_secrets = ["mlops"] }
+    network = { internet = false }
+    jobs    = { kubernetes_conn_id = "cluster", kubernetes_secrets = ["mlops"] }
   }
   assert {
     condition     = local.requirements == null
@@ -326,4 +327,12 @@ run "refuses_what_no_project_or_region_is_called" {
     region     = "europe-west4-a"
   }
   expect_failures = [var.project_id, var.region]
+}
+
+run "refuses_workers_that_cannot_install_what_jobs_need" {
+  command = plan
+  variables {
+    network = { internet = false }
+  }
+  expect_failures = [var.network]
 }
