@@ -18,6 +18,7 @@ from tests.services.terraform import Workspace
 from tests.terraform import standin as preparing
 from tests.terraform.authorization import Statement, refused
 from tests.terraform.calls_on_aws import MAKE, SEE, Call, calls
+from tests.terraform.github_roles_on_aws import Roles, roles_of_prod
 from tests.terraform.policies import policies, too_much
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -146,46 +147,10 @@ def github_roles(
     terraform: Path,
     standin_mirror: preparing.Environment,
     tmp_path_factory: pytest.TempPathFactory,
-) -> dict[str, list[Statement]]:
-    """What each of GitHub's roles for prod may do, by what it is for, as an administrator would plan them."""
-    folder = tmp_path_factory.mktemp("roles")
-    module = Workspace(
-        initialised("modules/github_oidc/aws"), terraform, standin_mirror.with_cloud(folder / "cloud")
-    )
-    values = {
-        "account_id": ENVIRONMENTS["prod"],
-        "region": "eu-central-1",
-        "repository": {"owner": "acme", "owner_id": "1000001", "name": "fares", "id": "2000002"},
-        "environments": {
-            "prod": {
-                "name": "city-taxi-trip-fare-prod",
-                "publish_refs": [],
-                "state_key": "city-taxi/prod/aws.tfstate",
-                "endpoint": "trip-fare-prod",
-            }
-        },
-        "state": {"bucket": "acme-terraform-444455556666"},
-    }
-    (folder / "given.tfvars.json").write_text(json.dumps(values), encoding="utf-8")
-    plan = folder / "plan"
-    module.done(
-        "plan",
-        "-input=false",
-        f"-var-file={folder / 'given.tfvars.json'}",
-        f"-out={plan}",
-        AWS_REGION="eu-central-1",
-    )
-    planned = json.loads(module.done("show", "-json", str(plan)))["planned_values"]["root_module"][
-        "resources"
-    ]
-    found = {each["index"]: each["values"] for each in planned if each["type"] == "aws_iam_policy"}
-    roles: dict[str, list[Statement]] = {}
-    for each in planned:
-        if each["type"] == "aws_iam_role_policy_attachment":
-            environment, purpose, policy = each["index"].split()
-            statements = json.loads(found[f"{environment} {policy}"]["policy"])["Statement"]
-            roles.setdefault(purpose, []).extend(statements)
-    return roles
+) -> Roles:
+    """What each of GitHub's roles for prod may do."""
+    module = initialised("modules/github_oidc/aws")
+    return roles_of_prod(Workspace(module, terraform, standin_mirror), tmp_path_factory.mktemp("roles"))
 
 
 def asked(prod: Applied, table: Mapping[str, list[Any]]) -> Iterator[tuple[str, Call]]:
@@ -207,17 +172,13 @@ def cannot(statements: list[Statement], wanted: Iterable[tuple[str, Call]]) -> l
     ]
 
 
-def test_who_deploys_may_make_and_see_all_that_there_is(
-    prod: Applied, github_roles: dict[str, list[Statement]]
-) -> None:
+def test_who_deploys_may_make_and_see_all_that_there_is(prod: Applied, github_roles: Roles) -> None:
     wanted = [*asked(prod, SEE), *asked(prod, MAKE)]
     assert len(wanted) > 600
     assert cannot(github_roles["deploy"], wanted) == []
 
 
-def test_who_plans_may_see_all_that_there_is_and_make_nothing(
-    prod: Applied, github_roles: dict[str, list[Statement]]
-) -> None:
+def test_who_plans_may_see_all_that_there_is_and_make_nothing(prod: Applied, github_roles: Roles) -> None:
     assert cannot(github_roles["plan"], asked(prod, SEE)) == []
     seen = {call.action for _, call in asked(prod, SEE)}
     makes = [
@@ -228,9 +189,7 @@ def test_who_plans_may_see_all_that_there_is_and_make_nothing(
     assert len(cannot(github_roles["plan"], makes)) == len(makes)
 
 
-def test_who_deploys_prod_makes_and_changes_nothing_of_staging(
-    prod: Applied, github_roles: dict[str, list[Statement]]
-) -> None:
+def test_who_deploys_prod_makes_and_changes_nothing_of_staging(prod: Applied, github_roles: Roles) -> None:
     def of_staging(text: str) -> str:
         return text.replace("prod", "staging")
 
@@ -268,9 +227,7 @@ def test_who_deploys_prod_makes_and_changes_nothing_of_staging(
         ("aps:TagResource", "arn:aws:aps:eu-central-1:444455556666:workspace/ws-0a"),
     ],
 )
-def test_who_deploys_makes_nothing_of_others_their_own(
-    github_roles: dict[str, list[Statement]], action: str, arn: str
-) -> None:
+def test_who_deploys_makes_nothing_of_others_their_own(github_roles: Roles, action: str, arn: str) -> None:
     tag = "aws:RequestTag/environment", "aws:ResourceTag/environment"
     taken_over = dict(zip(tag, ("prod", "staging"), strict=True))
     assert refused(github_roles["deploy"], action, arn, taken_over)

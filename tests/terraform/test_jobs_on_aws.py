@@ -1,19 +1,12 @@
-"""The jobs' own code with a server for S3, under the policy that the reviewed plan gives them.
-
-The server knows no policies, so what is asked of it is judged on the way, and answered as S3 would: 403 to
-whom it may not, and for an object that is not there 404 only to whom may list the bucket as well.
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
-"""
+"""The jobs' own code with a server for S3, under the policy that the reviewed plan gives them."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import pyarrow as pa
 import pytest
-from botocore.exceptions import ClientError
 
 from mlops_config.errors import ServiceError
 from mlops_config.runtime.data.locations import files_at, filesystem_of
@@ -21,10 +14,10 @@ from mlops_config.runtime.data.writing import write_table
 from mlops_config.runtime.inference.notes import read_note, write_note
 from mlops_config.store import open_store
 from mlops_config.store.objects import ObjectStore
-from tests.services.flaky_proxy import ALWAYS, Answer, flaky_proxy
 from tests.services.s3 import lead_to
 from tests.terraform import golden
-from tests.terraform.authorization import Statement, refused
+from tests.terraform.authorization import Statement
+from tests.terraform.s3_under_policies import s3_under
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -58,42 +51,14 @@ def data(s3_client: "S3Client", tmp_path_factory: pytest.TempPathFactory) -> Ite
     s3_client.delete_bucket(Bucket=BUCKET)
 
 
-def judge(statements: list[Statement], client: "S3Client") -> Callable[[str, str], bool]:
-    """Whether S3 would answer a request with 403."""
-
-    def forbidden(action: str, key: str = "", **context: str) -> bool:
-        arn = f"arn:aws:s3:::{BUCKET}" + (f"/{key}" if key else "")
-        return refused(statements, action, arn, context) is not None
-
-    def is_there(key: str) -> bool:
-        try:
-            client.head_object(Bucket=BUCKET, Key=key)
-        except ClientError:
-            return False
-        return True
-
-    def of(method: str, path: str) -> bool:
-        parts = urlsplit(path)
-        key, query = unquote(parts.path).removeprefix(f"/{BUCKET}").lstrip("/"), parse_qs(parts.query)
-        if not key:
-            prefix = {"s3:prefix": query["prefix"][0]} if "prefix" in query else {}
-            return forbidden("s3:ListBucket", **prefix)
-        if method in ("GET", "HEAD"):
-            return forbidden("s3:GetObject", key) or (not is_there(key) and forbidden("s3:ListBucket"))
-        aborts = method == "DELETE" and "uploadId" in query
-        removes = "s3:AbortMultipartUpload" if aborts else "s3:DeleteObject"
-        return forbidden(removes if method == "DELETE" else "s3:PutObject", key)
-
-    return of
-
-
 @pytest.fixture(scope="module")
 def _as_a_job(statements: list[Statement], data: "S3Client", s3_endpoint: str) -> Iterator[None]:
     """Leads everything that asks for S3 to the server as a job sees it."""
-    with flaky_proxy(urlsplit(s3_endpoint).netloc) as proxy, pytest.MonkeyPatch.context() as patch:
-        proxy.fail(Answer(403), times=ALWAYS, when=judge(statements, data))
+    with s3_under(statements, s3_endpoint, data) as proxy, pytest.MonkeyPatch.context() as patch:
         lead_to(f"http://{proxy.host}", patch)
-        patch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")  # in a header: no trailer to pass on
+        patch.setenv(
+            "AWS_REQUEST_CHECKSUM_CALCULATION", "when_required"
+        )  # in a header: no trailer to pass on
         yield
 
 
