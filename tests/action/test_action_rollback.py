@@ -7,6 +7,12 @@ from tests.runtime.rollback.activated import ledger_of, releases
 
 
 @pytest.fixture
+def run(run):
+    """Runs the step as its action does, whose default says how far back."""
+    return lambda job, **inputs: run(job, **{"to": "previous"} | inputs)
+
+
+@pytest.fixture
 def repository(tmp_path, mlflow_database, monkeypatch):
     """Dev ran 0.1.0 and runs 0.2.0."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_database)
@@ -62,6 +68,7 @@ def test_variables_reach_the_rollback_and_their_values_are_masked(run, repositor
         ({"environment": "qa"}, "there is no environment 'qa'"),
         ({"environment": "prod"}, "has no release"),
         ({"environment": "dev", "to": "9.9.9"}, "there is no release '9.9.9'"),
+        ({"environment": "dev", "to": ""}, "the input to is empty"),  # a job's output that was dropped
         ({"environment": "dev", "dry_run": "perhaps"}, "say true or false"),
         ({"environment": "dev", "model_version": "v3"}, "give a model version"),
         ({"environment": "dev", "variables": "PATH=/evil"}, "line 1"),

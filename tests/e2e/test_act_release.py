@@ -29,7 +29,7 @@ class World:
     github: GitHubApi
     registry: Registry
 
-    def run(self, workflow: str, event: str, payload: dict[str, Any]) -> Run:
+    def run(self, workflow: str, event: str, payload: dict[str, Any], artifacts: Path | None = None) -> Run:
         """Runs one of the caller's workflows."""
         return self.act.run(
             self.caller.folder,
@@ -38,6 +38,7 @@ class World:
             payload,
             env={"GITHUB_API_URL": self.github.api_url},
             variables={"MLOPS_REGISTRY": self.registry.host},
+            artifacts=artifacts,
         )
 
     def tags(self, repository: str) -> list[str]:
@@ -72,11 +73,16 @@ def remove_images(host: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def tagged(world: World) -> Run:
-    """The run of a push of the tag release/v1.2.0."""
+def tagged(world: World, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The run of a push of the tag release/v1.2.0; another call in it left an artifact of a longer name."""
     event = world.caller.push("refs/tags/release/v1.2.0")
     world.github.state.tags["release/v1.2.0"] = event["after"]
-    return world.run("release.yml", "push", event)
+    artifacts = tmp_path_factory.mktemp("artifacts")
+    others = artifacts / "mlops-config-release-tips-prod" / "prod"
+    others.mkdir(parents=True)
+    (others / "outputs.json").write_text('{"environment": "prod"}')
+    (others / "notes.md").write_text("of the tips")
+    return world.run("release.yml", "push", event, artifacts)
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +133,7 @@ def test_the_bundle_is_in_the_registry_under_its_digest(released, world):
 def test_the_notes_are_in_the_summary_and_in_the_tags_release(tagged, released, world):
     (release,) = world.github.state.releases
     assert (release["tag_name"], release["prerelease"]) == ("release/v1.2.0", False)
+    assert "tips" not in release["body"]
     for text in (tagged.summary, release["body"]):
         assert released["config-digest"] in text
         assert "prod_training_config.yaml" in text

@@ -277,7 +277,8 @@ def deploy_jobs():
 def test_only_what_was_planned_is_deployed_and_only_after_every_plan_was_made():
     deploy = deploy_jobs()["deploy"]
     assert deploy["needs"] == ["environments", "plan", "collect"]
-    assert deploy["if"] == "needs.environments.outputs.mode == 'deploy'"
+    assert all(f"needs.{name}.result == 'success'" in deploy["if"] for name in ("plan", "collect"))
+    assert "needs.environments.outputs.mode == 'deploy'" in deploy["if"]
     (given,) = (step["with"] for step in deploy["steps"] if step.get("uses") == "$/action/deploy")
     assert given["reviewed"] == "${{ needs.collect.outputs.plans }}"
     assert "release" not in given
@@ -327,6 +328,14 @@ def test_every_provisioner_is_installed_without_its_wrapper():
                     assert given[f"{program}_wrapper"] == "false", reference
                     found += 1
     assert found == 8
+
+
+@pytest.mark.parametrize("name", ["release.yml", "deploy.yml", "rollback.yml"])
+def test_no_job_leaves_its_condition_to_what_the_callers_other_jobs_came_to(name):
+    """success(), where no status is asked for, is false after any job that was skipped, however far up."""
+    for title, job in jobs(ROOT / ".github" / "workflows" / name).items():
+        assert "!cancelled()" in job["if"], title
+        assert "needs" not in job or re.search(r"needs\.[\w-]+\.result", job["if"]), title
 
 
 FROM_ENVIRONMENT = {"store": "STORE", "stores": "STORE", "registry": "REGISTRY", "image": "IMAGE"}

@@ -124,7 +124,8 @@ def _reviewed(step: Step, environment: str) -> list[str]:
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"the input reviewed does not say which plan of {environment} was reviewed",
-            hint="give it the output `plans` of the job that collects the plans",
+            hint="give it the output `plans` of the job that collects the plans; GitHub drops an output that"
+            " holds a masked value",
         ) from error
     if not _DIGEST.fullmatch(digest):
         raise UsageError(f"the plan of {environment} that was reviewed has the digest {digest!r}")

@@ -31,6 +31,12 @@ def roll_back(step: Step) -> int:
     from mlops_config.runtime.rollback.opening import opened
     from mlops_config.runtime.rollback.running import Asked
 
+    if not step.input("to"):
+        raise UsageError(
+            "the input to is empty: nothing says what to go back to",
+            hint="say previous; GitHub drops an output of a job that holds a masked value, such as a line of"
+            " variables that is part of a release's name",
+        )
     is_dry = step.truth("dry-run")
     settings = step.input("settings") or None
     root, _ = step.tree(step.input("working-directory") or ".", settings)
@@ -43,7 +49,7 @@ def roll_back(step: Step) -> int:
     )
     found = opened(request, step.console)
     asked = Asked(
-        to=step.input("to") or "previous",
+        to=step.input("to"),
         model_version=_number(step, "model-version"),
         leaving=step.input("from") or None,
         because=_because(step),
