@@ -183,22 +183,23 @@ def _worded(error: "ErrorDetails", document: "Document") -> tuple[Place | None, 
     return place, f"{format_path(path)}: {words}" if path else words
 
 
-_ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
-_RULE_CODE = re.compile(r"[A-Z][0-9]{2,3}")
-_MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+# Compiled where a settings file is read: most repositories have none.
+_ENVIRONMENT_NAME = r"[a-z][a-z0-9-]{0,30}"
+_RULE_CODE = r"[A-Z][0-9]{2,3}"
+_MODULE_NAME = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 _REASON_LENGTH = 10
-_AIRFLOW_URL = re.compile(r"https?://[^/@\s?#]+(/[^@\s?#]*)?|mwaa://[A-Za-z][A-Za-z0-9_-]{0,79}")
+_AIRFLOW_URL = r"https?://[^/@\s?#]+(/[^@\s?#]*)?|mwaa://[A-Za-z][A-Za-z0-9_-]{0,79}"
 """Without a user's name, a password or a query: credentials never stand in a file. The name of an MWAA
 environment as botocore's model of CreateEnvironment has it."""
-_LOCK_TIMEOUT = re.compile(r"[0-9]{1,4}(s|m|h)")
-_DAGS_FOLDER = re.compile(r"(s3|gs)://[a-z0-9][a-z0-9._-]+(/[^\s?#]*)?|(?![A-Za-z][A-Za-z0-9+.-]*://)[^\s].*")
+_LOCK_TIMEOUT = r"[0-9]{1,4}(s|m|h)"
+_DAGS_FOLDER = r"(s3|gs)://[a-z0-9][a-z0-9._-]+(/[^\s?#]*)?|(?![A-Za-z][A-Za-z0-9+.-]*://)[^\s].*"
 
 
 def _mistakes(settings: Settings) -> Iterator[tuple[ConfigPath, str]]:
     """What types cannot say: where, and what is wrong there."""
     known = set(settings.environments)
     for index, name in enumerate(settings.environments):
-        if not _ENVIRONMENT_NAME.fullmatch(name):
+        if not re.fullmatch(_ENVIRONMENT_NAME, name):
             yield ("environments", index), f"{name!r} is no environment's name: a-z, 0-9 and -, at most 31"
     if not known or len(known) < len(settings.environments):
         yield ("environments",), "environments must name at least one, and none of them twice"
@@ -211,21 +212,21 @@ def _mistakes(settings: Settings) -> Iterator[tuple[ConfigPath, str]]:
         if rule.match != DEFAULT_BRANCH and (problem := _not_a_pattern(rule.match)):
             yield ("refs", index, "match"), problem
     for code in settings.severity:
-        if not _RULE_CODE.fullmatch(code):
+        if not re.fullmatch(_RULE_CODE, code):
             yield ("severity", code), f"{code!r} is no rule's code, such as E03"
     for index, waiver in enumerate(settings.waivers):
-        if not _RULE_CODE.fullmatch(waiver.rule):
+        if not re.fullmatch(_RULE_CODE, waiver.rule):
             yield ("waivers", index, "rule"), f"{waiver.rule!r} is no rule's code, such as E03"
         if len(waiver.reason.strip()) < _REASON_LENGTH:
             yield ("waivers", index, "reason"), f"{waiver.reason!r} is too short to tell anyone why"
         if waiver.environment is not None and waiver.environment not in known:
             yield ("waivers", index, "environment"), _unknown(waiver.environment, settings)
-    if settings.contracts is not None and not _MODULE_NAME.fullmatch(settings.contracts):
+    if settings.contracts is not None and not re.fullmatch(_MODULE_NAME, settings.contracts):
         yield ("contracts",), f"{settings.contracts!r} is no Python module's name"
     url, folder = settings.airflow
-    if url is not None and not _AIRFLOW_URL.fullmatch(url):
+    if url is not None and not re.fullmatch(_AIRFLOW_URL, url):
         yield ("airflow", "url"), "this is no http(s):// address without credentials, and no mwaa://<name>"
-    if folder is not None and not _DAGS_FOLDER.fullmatch(folder):
+    if folder is not None and not re.fullmatch(_DAGS_FOLDER, folder):
         yield ("airflow", "dags_folder"), f"{folder!r} is no folder, and no s3:// or gs://bucket/prefix"
     if settings.terraform is not None:
         yield from _terraform_mistakes(settings.terraform, len(known) > 1)
@@ -247,7 +248,7 @@ def _terraform_mistakes(terraform: TerraformSettings, several: bool) -> Iterator
                 ("terraform", name),
                 f"{text!r} has no {{environment}} in it: all environments would share it",
             )
-    if not _LOCK_TIMEOUT.fullmatch(terraform.lock_timeout):
+    if not re.fullmatch(_LOCK_TIMEOUT, terraform.lock_timeout):
         yield ("terraform", "lock_timeout"), f"{terraform.lock_timeout!r} is no duration, such as 5m or 90s"
 
 

@@ -1,5 +1,7 @@
 """What is no value for an option is refused before any work, in words that say what would be one."""
 
+import shutil
+
 import pytest
 
 from mlops_config import cli
@@ -45,3 +47,14 @@ def test_what_is_no_value_is_refused(line: str, said: str, capsys: pytest.Captur
 def test_the_outermost_values_are_taken(line: str, name: str, value: object) -> None:
     words = line.split()
     assert getattr(cli.parser(words[:1]).parse_args(words), name) == value
+
+
+@pytest.mark.parametrize("columns", ["60", "0", "wide", None])
+def test_help_is_as_wide_as_argparse_would_make_it(
+    columns: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if columns is None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    else:
+        monkeypatch.setenv("COLUMNS", columns)
+    assert cli._columns() == shutil.get_terminal_size().columns

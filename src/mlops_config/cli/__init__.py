@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterable, Sequence
+from functools import partial
 from importlib import import_module
 from types import FrameType
 from typing import Protocol
@@ -32,6 +33,10 @@ VERBS = {
     "undeploy": "undeploy",
 }
 """Where each verb is defined: a module of this package, or something in one."""
+
+
+_COLUMNS, _MARGIN = 80, 2
+"""Where nobody says how wide it is, and what argparse leaves free."""
 
 
 class Verb(Protocol):
@@ -89,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser(names: Iterable[str] = VERBS) -> argparse.ArgumentParser:
     """The argument parser with the named verbs, all of them by default; the reference is made from it."""
-    raw = argparse.RawDescriptionHelpFormatter
+    raw = partial(argparse.RawDescriptionHelpFormatter, width=_columns() - _MARGIN)
     top = argparse.ArgumentParser(
         "mlops-config", description=DESCRIPTION, epilog=EPILOG, formatter_class=raw, allow_abbrev=False
     )
@@ -107,6 +112,18 @@ def parser(names: Iterable[str] = VERBS) -> argparse.ArgumentParser:
         verb.add_arguments(sub)
         sub.set_defaults(run=verb.run)
     return top
+
+
+def _columns() -> int:
+    """How wide the terminal is; argparse would import shutil to ask, before it knows that help is wanted."""
+    try:
+        return int(os.environ.get("COLUMNS", "")) or _COLUMNS
+    except ValueError:
+        pass
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno() if sys.__stdout__ else 1).columns or _COLUMNS
+    except (OSError, ValueError):
+        return _COLUMNS
 
 
 def _verb(name: str) -> Verb:
