@@ -14,6 +14,7 @@ from mlops_config.errors import IntegrityError, MlopsConfigError, ServiceError, 
 from mlops_config.infrastructure.failures import (
     ApplyFailedError,
     Attempt,
+    Diagnostic,
     StalePlanError,
     StateLockedError,
     apply_failure,
@@ -88,13 +89,42 @@ class TestOnRealTerraform:
         error = self.failed(tmp_path, 'terraform { required_version = ">= 1.99" }')
         assert isinstance(error, UsageError)
         assert Program.find().version in error.message
-        assert "install" in (error.hint or "")
+        assert "install Terraform >= 1.99 (" in (error.hint or "")
 
     def test_a_mistake_in_a_module_is_named_with_its_place(self, tmp_path: Path) -> None:
         error = self.failed(tmp_path, 'resource "terraform_data" "a" { inputs = 1 }')
         assert isinstance(error, UsageError)
         assert "main.tf:1: Unsupported argument" in error.message
         assert "validate" in (error.hint or "")
+
+    def test_what_the_module_asks_for_is_mended_where_it_is_said(self, tmp_path: Path) -> None:
+        condition = 'condition = path.root == "x"\n error_message = "The endpoint is in use."'
+        block = f"lifecycle {{\n precondition {{\n {condition}\n }}\n }}"
+        error = self.failed(tmp_path, f'resource "terraform_data" "a" {{\n {block}\n }}')
+        assert isinstance(error, UsageError)
+        assert error.message.startswith("a condition that the root module sets is not met\n")
+        assert "The endpoint is in use." in error.message
+        assert "validate" not in (error.hint or "")
+
+    def test_what_the_module_protects_is_not_replaced(self, tmp_path: Path) -> None:
+        protection = "lifecycle {\n prevent_destroy = true\n }"
+        text = f'resource "terraform_data" "a" {{\n triggers_replace = 1\n {protection}\n}}\n'
+        bench = Workbench(tmp_path, text)
+        bench.root.init()
+        bench.root.apply(bench.root.plan())
+        error = self.failed(tmp_path, text.replace("= 1", "= 2"))
+        assert isinstance(error, UsageError)
+        assert error.message.startswith("something that the module protects (prevent_destroy)")
+        assert "main.tf:1" in error.message
+
+    def test_a_state_that_cannot_be_read_is_named_on_lines_of_their_own(self, tmp_path: Path) -> None:
+        (tmp_path / "terraform.tfstate").write_text("{cut short", encoding="utf-8")
+        error = self.failed(tmp_path, 'resource "terraform_data" "a" {}')
+        assert isinstance(error, UsageError)
+        first, second, *more = error.message.splitlines()
+        assert first == "the state cannot be read by this version, or is damaged"
+        assert second == "  Error refreshing state: 2 problems:"
+        assert all(line.startswith("    - Unsupported state file format") for line in more)
 
     def test_a_module_that_cannot_be_read_is_no_traceback(self, tmp_path: Path) -> None:
         error = self.failed(tmp_path, 'resource "terraform_data" {')
@@ -156,6 +186,16 @@ class TestOnRealTerraform:
         assert isinstance(error, ServiceError)
         assert error.message.startswith("there are no credentials for AWS")
         assert "configure-aws-credentials" in (error.hint or "")
+
+
+def test_a_service_that_keeps_its_plans_to_itself_says_what_to_set() -> None:
+    told = Diagnostic(
+        "Saving a generated plan is currently not supported",
+        'The "remote" backend does not support saving the generated execution plan locally at this time.',
+    )
+    error = failure(Attempt("plan", Path("infra")), [told], "")
+    assert isinstance(error, UsageError)
+    assert "execution mode of its workspace to local" in (error.hint or "")
 
 
 @pytest.mark.usefixtures("terraform")

@@ -20,6 +20,7 @@ from mlops_config.errors import ServiceError, UsageError
 from mlops_config.infrastructure.failures import ApplyFailedError, ApplyInterruptedError
 from mlops_config.infrastructure.plan import Action
 from mlops_config.infrastructure.program import LEFT_STATE, Program
+from mlops_config.infrastructure.rendering import as_markdown, as_text
 from mlops_config.infrastructure.running import environment, follow
 from tests.infrastructure.roots import Workbench
 
@@ -212,6 +213,28 @@ def test_a_state_that_could_not_be_saved_is_brought_to_its_place_before_anything
     bench.root.require_saved()
     (tmp_path / LEFT_STATE).write_text(json.dumps(state | {"lineage": "another", "serial": 99}))
     bench.root.require_saved()
+
+
+def test_a_plan_for_another_workspaces_state_says_so_and_is_another_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Workbench(tmp_path, SMALL)
+    bench.root.init()
+    usual = bench.root.plan().plan
+    assert "workspace" not in as_text(usual) + as_markdown(usual) + bench.told
+    program = str(Program.find().path)
+    subprocess.run([program, "workspace", "new", "blue"], cwd=tmp_path, check=True, capture_output=True)
+    plans = [bench.root.plan().plan]
+    monkeypatch.setenv("TF_WORKSPACE", "green")
+    bench.root.init()
+    plans.append(bench.root.plan().plan)
+    assert [plan.workspace for plan in plans] == ["blue", "green"]
+    assert len({plan.digest for plan in (usual, *plans)}) == 3
+    assert as_text(plans[0]).startswith("1 to create, 0 to change, 0 to delete in workspace blue\n")
+    assert as_markdown(plans[1]).startswith(
+        "**1 to create, 0 to change, 0 to delete** in workspace `green` · "
+    )
+    assert "workspace green" in bench.told
 
 
 def test_a_plan_that_only_refreshes_plans_no_change_of_ours(tmp_path: Path) -> None:

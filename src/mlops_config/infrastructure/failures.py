@@ -40,6 +40,8 @@ class Diagnostic:
     """Of the resource that it is about."""
     file: str | None = None
     line: int | None = None
+    code: str = ""
+    """The line of the module that it is about."""
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "Diagnostic":
@@ -51,6 +53,7 @@ class Diagnostic:
             address=document.get("address"),
             file=place.get("filename"),
             line=(place.get("start") or {}).get("line"),
+            code=str((document.get("snippet") or {}).get("code") or "").strip(),
         )
 
     @property
@@ -61,9 +64,10 @@ class Diagnostic:
     def in_words(self) -> str:
         """A line or a few: where, what, and the beginning of the detail."""
         where = self.address or (f"{self.file}:{self.line}" if self.file and self.line else None)
-        detail = [line.strip() for line in self.detail.splitlines() if line.strip()][:_DETAIL_LINES]
-        head = f"{where}: {self.summary}" if where else self.summary
-        return "\n    ".join([head, *detail])
+        summary, *more = [line.strip() for line in self.summary.splitlines() if line.strip()] or [""]
+        detail = [*more, *(line.strip() for line in self.detail.splitlines() if line.strip())]
+        head = f"{where}: {summary}" if where else summary
+        return "\n    ".join([head, *detail[:_DETAIL_LINES]])
 
 
 class StateLockedError(ServiceError):
@@ -267,20 +271,19 @@ def _other_checksum(
 def _version(
     attempt: Attempt, each: Diagnostic, _found: "re.Match[str]", _all: Sequence[Diagnostic]
 ) -> MlopsConfigError:
-    wanted = re.search(r"required_version|constraint|version constraint \"?([^\"\n]+)", each.detail)
-    extra = f": {wanted[1]}" if wanted and wanted.lastindex else ""
+    wanted = re.search(r'required_version\s*=\s*"([^"]+)"', each.code)
     return UsageError(
-        f"{attempt.program} {attempt.version} is not a version that {attempt.directory} works with{extra}\n"
+        f"{attempt.program} {attempt.version} is not a version that {attempt.directory} works with\n"
         f"  {each.in_words()}",
-        hint=how_to_get(),
+        hint=how_to_get(wanted[1] if wanted else f">= {MINIMUM_VERSION}"),
     )
 
 
-def how_to_get() -> str:
-    """Where a fitting program is to be had."""
+def how_to_get(wanted: str = f">= {MINIMUM_VERSION}") -> str:
+    """Where a program of a fitting version is to be had."""
     return (
-        f"install Terraform >= {MINIMUM_VERSION} (https://developer.hashicorp.com/terraform/install)"
-        f" or OpenTofu >= {MINIMUM_VERSION} (https://opentofu.org/docs/intro/install/); in GitHub Actions:"
+        f"install Terraform {wanted} (https://developer.hashicorp.com/terraform/install)"
+        f" or OpenTofu {wanted} (https://opentofu.org/docs/intro/install/); in GitHub Actions:"
         " hashicorp/setup-terraform or opentofu/setup-opentofu"
     )
 
@@ -291,6 +294,34 @@ _KNOWN: tuple[tuple[str, Maker], ...] = (
     (r"Inconsistent dependency lock file", _other_providers),
     (r"match any of the checksums previously recorded", _other_checksum),
     (r"Unsupported (Terraform|OpenTofu) Core version", _version),
+    (
+        r"Unsupported state file format|[Ss]tate snapshot was created by (Terraform|OpenTofu)",
+        _usage(
+            "the state cannot be read by this version, or is damaged",
+            "take the version that wrote it; of a damaged one a versioned bucket has the one before",
+        ),
+    ),
+    (
+        r"Saving a generated plan is currently not supported",
+        _usage(
+            "the state's service keeps its plans to itself, so that none can be reviewed here",
+            "set the execution mode of its workspace to local",
+        ),
+    ),
+    (
+        r"Instance cannot be destroyed",
+        _usage(
+            "something that the module protects (prevent_destroy) would be deleted or replaced",
+            "undo what it would be replaced for; or take the protection out, if it may go",
+        ),
+    ),
+    (
+        r"[Pp]recondition failed|Resource postcondition failed",
+        _usage(
+            "a condition that the root module sets is not met",
+            "mend what it speaks of: the environment's files, its terraform.tfvars, or what is there already",
+        ),
+    ),
     (
         r"no space left on device|disk quota exceeded",
         _service("the disk is full", "free some space and give the same command again"),

@@ -26,6 +26,7 @@ from mlops_config.infrastructure.references import Modules
 from mlops_config.infrastructure.sources import sources_digest
 
 DIGEST_FORMAT = 1
+DEFAULT_WORKSPACE = "default"
 LEAST_SECRET = 6
 """Characters."""
 FOLLOWED: Mapping[str, str] = {
@@ -137,6 +138,8 @@ class Plan:
     """The root module that it was made in."""
     variables: Mapping[str, Any] = field(repr=False, default_factory=dict)
     """What each of the root's variables was given, secrets too."""
+    workspace: str = DEFAULT_WORKSPACE
+    """Which of the backend's states it is for."""
     sources: str | None = None
     """Digest of what the modules say; ``None``: they do not lie here."""
     warnings: tuple[str, ...] = ()
@@ -150,10 +153,11 @@ class Plan:
         providers: Mapping[str, str] | None = None,
         directory: Path | None = None,
         warnings: Sequence[str] = (),
+        workspace: str = DEFAULT_WORKSPACE,
     ) -> "Plan":
         """The plan in ``terraform show -json``; ``providers`` are the versions in use, by source address.
 
-        ``warnings`` are what Terraform said beside it.
+        ``warnings`` are what Terraform said beside it, ``workspace`` is whose state it is for.
 
         Raises:
             UsageError: the document is of a format that this version does not know.
@@ -188,9 +192,10 @@ class Plan:
             outputs=outputs,
             drift=drift,
             providers=chosen,
-            digest=_digest(changes, outputs, plain, version, chosen, sources),
+            digest=_digest(changes, outputs, plain, version, chosen, (workspace, sources)),
             configuration=configuration,
             directory=directory,
+            workspace=workspace,
             sources=sources,
             variables={**plain, **hidden},
             warnings=tuple(_blotted(each, secrets) for each in warnings),
@@ -330,7 +335,7 @@ def _digest(
     variables: Mapping[str, Any],
     version: str,
     providers: Mapping[str, str],
-    sources: str | None,
+    where: tuple[str, str | None],
 ) -> str:
     """``sha256:…`` over what a reader of the plan is shown, as RFC 8785 canonical JSON, and over the modules.
 
@@ -342,7 +347,8 @@ def _digest(
         "format": DIGEST_FORMAT,
         "terraform": version.split(".")[:2],
         "providers": dict(providers),
-        "modules": sources,
+        "workspace": where[0],
+        "modules": where[1],
         "variables": _canonical(variables),
         "changes": [_change_meaning(each) for each in changes],
         "outputs": [

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -22,7 +23,7 @@ from mlops_config.infrastructure.failures import (
     how_to_get,
     warnings_of,
 )
-from mlops_config.infrastructure.plan import Plan
+from mlops_config.infrastructure.plan import DEFAULT_WORKSPACE, Plan
 from mlops_config.infrastructure.progress import Events, Step
 from mlops_config.infrastructure.running import Ended, answer, follow
 
@@ -159,6 +160,16 @@ class Root:
     backend_config: Path | None
     lock_timeout: str
 
+    @property
+    def workspace(self) -> str:
+        """Which of the backend's states it works on, as Terraform finds it."""
+        chosen = Path(os.environ.get("TF_DATA_DIR") or ".terraform") / "environment"
+        try:
+            kept = (self.directory / chosen).read_text(encoding="utf-8").strip()
+        except OSError:
+            kept = ""
+        return os.environ.get("TF_WORKSPACE") or kept or DEFAULT_WORKSPACE
+
     def init(self) -> None:
         """Fetches providers and finds the state.
 
@@ -170,7 +181,8 @@ class Root:
         with self.console.stage("init") as log:
             events = Events(log, self.console.say)
             self._followed("init", ["-input=false", "-no-color", *options], events)
-            log.done(f"{self.program.name} in {self.shown}")
+            where = "" if self.workspace == DEFAULT_WORKSPACE else f", workspace {self.workspace}"
+            log.done(f"{self.program.name} in {self.shown}{where}")
 
     def require_saved(self) -> None:
         """Returns unless the last state lies here, because it could not be saved where it belongs.
@@ -276,7 +288,13 @@ class Root:
         path.chmod(0o600)
         document = json.loads(self._answered("show", "-json", str(path)))
         chosen = json.loads(self._answered("version", "-json")).get("provider_selections") or {}
-        plan = Plan.of(document, providers=chosen, directory=self.directory, warnings=warnings)
+        plan = Plan.of(
+            document,
+            providers=chosen,
+            directory=self.directory,
+            warnings=warnings,
+            workspace=self.workspace,
+        )
         saved = SavedPlan(plan, path)
         weakref.finalize(saved, shutil.rmtree, str(path.parent), True)
         return saved

@@ -1,12 +1,13 @@
 """A plan for people and programs: text for terminals, Markdown for GitHub's pages, JSON."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from mlops_config.infrastructure.causes import Cause, Causes, key_of
 from mlops_config.infrastructure.differences import Concealed, Mark
 from mlops_config.infrastructure.plan import (
+    DEFAULT_WORKSPACE,
     Action,
     OutputChange,
     Plan,
@@ -54,7 +55,7 @@ def as_text(
     """
     causes = causes or {}
     width = max(width or min(shutil.get_terminal_size().columns, WIDEST), NARROWEST)
-    lines = [Line("", plan.summary()), Line("", f"plan {plan.digest}")]
+    lines = [Line("", f"{plan.summary()}{_of_workspace(plan, visible)}"), Line("", f"plan {plan.digest}")]
     if plan.destructive:
         lines.append(Line("!", _loud(plan.destructive)))
     lines += _body(plan, causes, width, full=full)
@@ -80,7 +81,7 @@ def _warning_lines(warnings: Sequence[str]) -> Iterator[Line]:
 def as_markdown(plan: Plan, causes: Causes | None = None, limit_bytes: int = 60_000) -> str:
     """The plan as Markdown in at most ``limit_bytes`` of UTF-8; nothing in it is markup but our own."""
     causes = causes or {}
-    parts = [f"**{plan.summary()}** · plan {code(plan.digest)}"]
+    parts = [f"**{plan.summary()}**{_of_workspace(plan, code)} · plan {code(plan.digest)}"]
     if plan.destructive:
         parts.append(f"> [!CAUTION]\n> {_loud_markdown(plan.destructive)}")
     if plan.warnings:
@@ -111,6 +112,7 @@ def as_document(plan: Plan, causes: Causes | None = None) -> dict[str, Any]:
         "digest": plan.digest,
         "terraform_version": plan.terraform_version,
         "providers": dict(plan.providers),
+        "workspace": plan.workspace,
         "modules": plan.sources,
         "summary": plan.summary(),
         "has_changes": plan.has_changes,
@@ -124,6 +126,10 @@ def as_document(plan: Plan, causes: Causes | None = None) -> dict[str, Any]:
         "drift": [_change_document(each, {}) for each in in_order(plan.drift)],
         "warnings": list(plan.warnings),
     }
+
+
+def _of_workspace(plan: Plan, shown_as: Callable[[str], str]) -> str:
+    return "" if plan.workspace == DEFAULT_WORKSPACE else f" in workspace {shown_as(plan.workspace)}"
 
 
 def _body(plan: Plan, causes: Causes, width: int, *, full: bool) -> Iterator[Line]:

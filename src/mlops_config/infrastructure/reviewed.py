@@ -9,6 +9,11 @@ from mlops_config.release.markdown import visible
 
 _SHOWN = 10
 _PATHS = 3
+_NAMED = (
+    ("workspace", "workspace"),
+    ("terraform_version", "Terraform's version"),
+    ("providers", "providers"),
+)
 
 Document = Mapping[str, Any]
 """A plan as :func:`~.rendering.as_document` has it."""
@@ -65,7 +70,12 @@ def _differently(was: tuple[str, dict[str, Any]], is_: tuple[str, dict[str, Any]
 def _others(reviewed: Document, now: Document) -> Iterator[str]:
     if reviewed.get("modules") != now.get("modules"):
         yield "  the modules say something else, which may show in what is known after apply only"
-    for name, words in (("terraform_version", "Terraform's version"), ("providers", "providers")):
+    named = (
+        ("workspace", "workspace"),
+        ("terraform_version", "Terraform's version"),
+        ("providers", "providers"),
+    )
+    for name, words in named:
         if reviewed.get(name) != now.get(name):
             yield f"  {words}: {_told(reviewed.get(name))} then, {_told(now.get(name))} now"
     outputs = [{each["name"]: each for each in plan.get("outputs", ())} for plan in (reviewed, now)]
