@@ -1,4 +1,9 @@
-"""Writes ``release.tf`` into each root module from the model of its variables; ``--check`` compares."""
+"""Writes the variables of each root module; ``--check`` compares.
+
+``release.tf`` is made from the model of the release's variables. ``variables.tf``, which says where an
+environment lies and how large it is, is the same for each environment on a cloud: it is kept once, in
+``tools/terraform_variables``.
+"""
 
 import argparse
 import sys
@@ -20,7 +25,12 @@ from mlops_config.infrastructure.variables import (
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = ROOT / "terraform" / "environments"
-FILE_NAME = "release.tf"
+RELEASE_FILE, SETTINGS_FILE = "release.tf", "variables.tf"
+SETTINGS = Path(__file__).resolve().parent / "terraform_variables"
+"""A file for each cloud, as it is written."""
+MADE_FROM = (
+    "# Made by tools/generate_terraform_variables.py from tools/terraform_variables/{name}. Do not edit.\n"
+)
 HEADING = """\
 # The release that the infrastructure is for: `mlops-config deploy` writes it as release.auto.tfvars.json.
 # Made by tools/generate_terraform_variables.py from the model of these variables. Do not edit.
@@ -29,13 +39,21 @@ _PLAIN = {str: "string", int: "number", float: "number", bool: "bool"}
 
 
 def files() -> dict[Path, str]:
-    """The file of every root module that is there, by its path."""
+    """The files of every root module that is there, by their paths."""
     roots = sorted(each.parent for each in ENVIRONMENTS.glob("*/*/main.tf"))
-    return {root / FILE_NAME: written(root.parent.name) for root in roots}
+    releases = {root / RELEASE_FILE: written(root.parent.name) for root in roots}
+    return releases | {root / SETTINGS_FILE: settings(root.name) for root in roots}
+
+
+def settings(cloud: str) -> str:
+    """What can be said of an environment on a cloud, under the file's own first comment."""
+    source = SETTINGS / f"{cloud}.tf"
+    comment, _, rest = source.read_text(encoding="utf-8").partition("\n\n")
+    return f"{comment}\n{MADE_FROM.format(name=source.name)}\n{rest}"
 
 
 def written(environment: str) -> str:
-    """The file of an environment's root modules."""
+    """The release's variables for an environment's root modules."""
     blocks = [
         _variable(name, field.annotation, field.description or "", checks)
         for (name, field), checks in zip(

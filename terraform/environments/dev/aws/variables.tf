@@ -1,5 +1,6 @@
 # Where this environment lies and how large it is: terraform.tfvars says. What the attributes mean and which values they
 # take is in modules/environment/aws/variables.tf.
+# Made by tools/generate_terraform_variables.py from tools/terraform_variables/aws.tf. Do not edit.
 
 variable "name" {
   description = "What everything made begins with. Null: <project>-<model>-<environment>, cut where that is longer than 40."

@@ -1,5 +1,6 @@
 # Where this environment lies and how large it is: terraform.tfvars says. What the attributes mean and which values they
 # take is in modules/environment/gcp/variables.tf.
+# Made by tools/generate_terraform_variables.py from tools/terraform_variables/gcp.tf. Do not edit.
 
 variable "name" {
   description = "What everything made begins with. null: <project>-<model>-<environment>, cut where that is longer than 40."
@@ -21,7 +22,7 @@ variable "project_id" {
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
-    error_message = "project_id is a project's id, such as acme-ml-prod: no number and no display name."
+    error_message = "project_id is a project's id, such as acme-ml-${local.environment}: no number and no display name."
   }
 
   validation {
@@ -31,7 +32,7 @@ variable "project_id" {
 
   validation {
     condition     = !anytrue([for other in setsubtract(["dev", "staging", "prod"], [local.environment]) : can(regex("(^|-)${other}(-|$)", var.project_id))])
-    error_message = "This is prod, and project ${var.project_id} is named after another environment."
+    error_message = "This is ${local.environment}, and project ${var.project_id} is named after another environment."
   }
 }
 
