@@ -78,7 +78,7 @@ def test_a_root_passes_on_each_variable_with_the_same_attributes(cloud: str, env
 
 
 def test_modules_and_settings_take_the_same_names_of_environments() -> None:
-    pattern = f"^{_ENVIRONMENT_NAME.pattern}$"
+    pattern = f"^{_ENVIRONMENT_NAME}$"
     modules = {
         str(path.relative_to(TERRAFORM)): re.findall(r'regex\("([^"]+)", (?:var\.)?environment\)', text)
         + re.findall(r'for name in keys\(var\.environments\) : can\(regex\("([^"]+)", name\)', text)
