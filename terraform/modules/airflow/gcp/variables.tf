@@ -50,13 +50,13 @@ variable "region" {
 }
 
 variable "airflow_version" {
-  description = "Airflow's version as Composer 3 offers it, such as 3.1.7, or one build of it, 3.1.7-build.0. The default is the newest that was known when this was written."
+  description = "Airflow's version as Composer 3 offers it (docs.cloud.google.com/composer/docs/composer-versions), such as 3.1.7, or one build of it, 3.1.7-build.12. The first of Airflow 3 that was generally available is the default."
   type        = string
   default     = "3.1.7"
 
   validation {
     condition     = can(regex("^3\\.[123]\\.[0-9]+(-build\\.[0-9]+)?$", var.airflow_version))
-    error_message = "airflow_version is one of Airflow 3.1 to 3.3, such as 3.1.7 or 3.1.7-build.0: the DAGs are made for these."
+    error_message = "airflow_version is one of Airflow 3.1 to 3.3, such as 3.1.7 or 3.1.7-build.12: the DAGs are made for these."
   }
 }
 
