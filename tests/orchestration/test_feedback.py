@@ -70,6 +70,16 @@ def test_without_mlflow_the_ledger_says_which_model_serves_and_what_it_was_train
     assert (found.uri, found.config_digest, found.registry) == ("models:/trip-fare-dev/1", OTHER_DIGEST, None)
 
 
+def test_after_a_rollback_the_ledger_says_that_the_model_of_before_serves(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    for event, version in ((Event.PROMOTED, 1), (Event.PROMOTED, 2), (Event.ROLLED_BACK, 1)):
+        ledger.append(Draft(event=event, time=NOW, model=model(version), config_digest=DIGEST))
+    found = serving_model(FIRST.released, ledger.entries(), tmp_path, QUIET)
+    assert found is not None
+    assert found.version == 1
+
+
 def test_mlflow_says_which_model_serves_where_its_address_is_known(
     mlflow_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

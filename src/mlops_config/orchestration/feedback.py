@@ -21,6 +21,7 @@ from mlops_config.release.verification import read_record
 from mlops_config.store.interface import Store
 
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
+_LETS_SERVE = (Event.PROMOTED, Event.ROLLED_BACK)
 _MADE_BY = (Event.TRAINED, Event.RETRAIN_ENDED)
 
 
@@ -62,18 +63,18 @@ def serving_model(
             return _registered(released, root)
         except MlopsConfigError as error:
             console.say(f"MLflow was not asked for the model that serves: {error.message}")
-    promoted = next(
+    serves = next(
         (
             entry.model
             for entry in reversed(entries)
-            if entry.event is Event.PROMOTED and entry.outcome == "succeeded" and entry.model
+            if entry.event in _LETS_SERVE and entry.outcome == "succeeded" and entry.model
         ),
         None,
     )
-    if promoted is None:
+    if serves is None:
         return None
     return ServingModel(
-        name=promoted.name, version=promoted.version, config_digest=_trained_with(promoted, entries)
+        name=serves.name, version=serves.version, config_digest=_trained_with(serves, entries)
     )
 
 
