@@ -162,6 +162,13 @@ def test_a_refused_plan_says_why_at_its_end() -> None:
     assert [each["code"] for each in document(refused)["refused"]] == ["schema.missing"]
 
 
+def test_going_back_to_another_model_of_the_same_release_says_so() -> None:
+    text = describe(plan("dev", side("0.2.0", 2), side("0.2.0", 1), ()))
+    assert text.splitlines()[0] == (
+        f"dev goes back from {MODEL} version 2 to {MODEL} version 1; release 0.2.0 stays"
+    )
+
+
 def test_a_model_that_is_gone_is_a_refusal() -> None:
     target = Side(Unit("0.1.0", model(1)), record("0.1.0"))
     found = plan("dev", side("0.2.0", 2, table=table(ZONE)), target, ())

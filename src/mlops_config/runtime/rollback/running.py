@@ -35,7 +35,7 @@ from mlops_config.runtime.rollback.units import (
     standing,
     target,
 )
-from mlops_config.runtime.rollback.wording import describe
+from mlops_config.runtime.rollback.wording import describe, way
 from mlops_config.store.interface import Current
 
 _TRIES = 5
@@ -150,7 +150,7 @@ def prepare(opened: Opened, asked: Asked) -> Prepared:
             changes(_meanings(left), _meanings(released)),
             resumed=seen.begun is not None and _is_meant(seen, found),
         )
-        log.done(f"{shown(left.record.name)} → {shown(released.record.name)}")
+        log.done(f"from {way(planned.now, planned.target)}")
     return Prepared(planned, now if left is not in_force else here, to, released, seen, pointer)
 
 

@@ -21,8 +21,7 @@ def describe(plan: Plan) -> str:
     """The plan in lines, without a final newline."""
     again = "; it was begun before, and goes on" if plan.resumed else ""
     lines = [
-        f"{plan.environment} goes back from release {shown(plan.now.record.name)}"
-        f" to {shown(plan.target.record.name)}{again}",
+        f"{plan.environment} goes back from {way(plan.now, plan.target)}{again}",
         "",
         *_table(("", "now", "after"), _rows(plan.now, plan.target)),
         "",
@@ -33,6 +32,13 @@ def describe(plan: Plan) -> str:
     if plan.refusals:
         lines += ["", "refused:", *(f"  ✗ {reason.text}" for reason in plan.refusals)]
     return "\n".join(printable(line) for line in lines)
+
+
+def way(now: Side, target: Side) -> str:
+    """From which release to which; from which model to which where the release stays."""
+    if now.record.name == target.record.name:
+        return f"{_model(now)} to {_model(target)}; release {shown(now.record.name)} stays"
+    return f"release {shown(now.record.name)} to {shown(target.record.name)}"
 
 
 def _rows(now: Side, target: Side) -> Iterator[tuple[str, str, str]]:
