@@ -132,7 +132,7 @@ SITUATIONS: dict[str, tuple[Prepare, list[str], int, tuple[str, ...]]] = {
         lambda _: None,
         ["verify", "--environment", "prod"],
         2,
-        ("cannot read the release record",),
+        ("there is no release record", "'mlops-config build' and 'release' write one"),
     ),
     "publish before build": (
         lambda _: None,

@@ -241,6 +241,13 @@ def test_the_path_of_a_file_stands_for_its_bytes(
     assert command("trace", "my.yaml").out.startswith(f"file {file.name} {file.sha256}\n")
 
 
+def test_a_file_that_no_release_holds_is_named_as_it_was_given(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("changed: since\n")
+    said = command("trace", "mine.yaml")
+    assert said.code == 1
+    assert "no release holds mine.yaml as it is now" in said.err
+
+
 def test_what_is_not_known_is_exit_code_1_and_what_is_ambiguous_2(command: Command) -> None:
     assert command("trace", "beefbeef").code == 1
     assert command("trace", "0123456").code == 2

@@ -38,11 +38,20 @@ def run(arguments: argparse.Namespace) -> int:
     from mlops_config.console import wants_color
     from mlops_config.ledger.history import read_history
     from mlops_config.ledger.rendering import Style, render_trace
-    from mlops_config.ledger.tracing import Graph
+    from mlops_config.ledger.tracing import Graph, NothingFoundError
 
+    query = _query(arguments.what)
     store, names = ledgers_of(arguments)
     graph = Graph(read_history(store, names))
-    trace = graph.trace(_query(arguments.what))
+    try:
+        trace = graph.trace(query)
+    except NothingFoundError as error:
+        if query == arguments.what:
+            raise
+        raise NothingFoundError(
+            f"no release holds {arguments.what} as it is now, with these very bytes: {query}",
+            hint="it was changed since, or never released; a commit or a release can be traced as well",
+        ) from error
     if arguments.format == "json":
         sys.stdout.write(json.dumps(document(trace, graph), indent=2, ensure_ascii=False) + "\n")
     else:

@@ -20,6 +20,11 @@ def read_record(path: Path) -> ReleaseRecord:
     """
     try:
         return ReleaseRecord.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"there is no release record {path}",
+            hint="'mlops-config build' and 'release' write one, below what --output names",
+        ) from error
     except OSError as error:
         raise UsageError(f"cannot read the release record {path}: {error.strerror}") from error
     except ValidationError as error:
