@@ -13,7 +13,7 @@ from tests.repositories import Repository
 from mlops_config.cli import main
 from mlops_config.errors import IntegrityError, MlopsConfigError, UsageError
 from mlops_config.github.console import ActionConsole
-from mlops_config.github.deploying import KEY_VARIABLE, Lines, deploy
+from mlops_config.github.deploying import KEY_VARIABLE, Lines, Said, deploy
 from mlops_config.github.step import Step
 from mlops_config.ledger.history import ledger_of
 from mlops_config.store import open_store
@@ -21,6 +21,14 @@ from mlops_config.store.interface import LedgerName
 
 KEY = "twenty characters, or more"
 NAMED = "fares-dev"
+
+
+REVIEWED = {"plan-digest": "sha256:" + "0" * 64, "release": "1.0.0"}
+
+
+def reviewed(**plan):
+    """What the job that deploys is given of the job that planned."""
+    return {"reviewed": json.dumps({"dev": plan}), "only-terraform": "true"}
 
 
 class Project:
@@ -116,11 +124,6 @@ def planned(job):
     return job("plan", **{"plan-key": KEY}).run()
 
 
-def reviewed(**plan):
-    """What the job that deploys is given of the job that planned."""
-    return {"reviewed": json.dumps({"dev": plan}), "only-terraform": "true"}
-
-
 def test_a_plan_is_in_the_summary_and_leaves_its_digest(planned):
     assert planned.outputs["changes"] == "3 to create, 0 to change, 0 to delete"
     assert (planned.outputs["has-changes"], planned.outputs["deletes"]) == (True, False)
@@ -167,7 +170,7 @@ def test_nothing_is_applied_that_was_not_reviewed(project, job):
 
 
 def test_another_plan_than_the_reviewed_one_is_refused_and_nothing_is_made(project, job):
-    asked = job("deploy", **reviewed(**{"plan-digest": "sha256:" + "0" * 64, "release": "1.0.0"}))
+    asked = job("deploy", **reviewed(**REVIEWED))
     with pytest.raises(IntegrityError):
         asked.run()
     assert project.objects() == {}
@@ -208,6 +211,7 @@ def test_a_plan_that_fails_leaves_why_for_the_comment(job, monkeypatch):
         ({"environment": "production"}, "no environment 'production'"),
         ({"from-tree": "yes"}, "from-tree is 'yes'"),
         ({"variables": "PATH=/tmp"}, "line 1"),
+        (reviewed(**REVIEWED) | {"mode": "deploy", "minutes": "1e3"}, "minutes is '1e3'"),
     ],
 )
 def test_an_input_that_is_wrong_is_named(job, inputs, words):
@@ -220,6 +224,14 @@ def test_no_drift_is_looked_for_before_the_first_release(project, job, tmp_path)
     assert did.outputs["drifted"] is False
     assert "dev has no release yet" in did.summary
     assert project.objects() == {}
+
+
+@pytest.mark.parametrize(("minutes", "seconds"), [("", 7200), ("60", 3300), ("2", 60)])
+def test_airflow_is_waited_for_no_longer_than_the_job_may_last(job, monkeypatch, minutes, seconds):
+    ran = []
+    monkeypatch.setattr("mlops_config.github.deploying._run", lambda parsed, _: ran.append(parsed) or Said())
+    job("deploy", **reviewed(**REVIEWED), minutes=minutes).run()
+    assert [parsed.timeout for parsed in ran] == [seconds]
 
 
 @pytest.fixture(scope="module")

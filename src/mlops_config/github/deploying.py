@@ -37,6 +37,8 @@ SEALED_NAME = "plan.sealed"
 DOCUMENT_NAME = "plan.json"
 KEY_VARIABLE = "MLOPS_PLAN_KEY"
 
+_LAST_MINUTES = 5
+"""Of a job that are not spent on waiting."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -105,7 +107,7 @@ def _arguments(step: Step, mode: str, environment: str, root: Path, output: Path
         given.append(f"--settings={root / step.input('settings')}")
     release = step.input("release")
     if mode == "deploy":
-        given += _reviewed(step, environment)
+        given += [*_reviewed(step, environment), *_patience(step)]
         given += [f"--{name}" for name in ("with-dags", "only-terraform") if step.truth(name)]
         return given
     given.append("--plan" if mode == "plan" else "--drift")
@@ -142,6 +144,17 @@ def _reviewed(step: Step, environment: str) -> list[str]:
             " the whole workflow again; without plan-key the plan is made anew and compared",
         )
     return [*given, f"--plan-file={sealed}"]
+
+
+def _patience(step: Step) -> list[str]:
+    """How long Airflow is waited for: less than the job may last, or it would end without a word."""
+    given = step.input("minutes")
+    if not given:
+        return []
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", given):
+        raise UsageError(f"the input minutes is {given!r}", hint="give whole minutes, such as 90")
+    minutes = int(given)
+    return [f"--timeout={60 * max(minutes - _LAST_MINUTES, 1)}"]
 
 
 def _left_by_planning(step: Step, environment: str) -> Path | None:
