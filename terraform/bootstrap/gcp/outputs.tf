@@ -26,7 +26,6 @@ output "github_variables" {
     MLOPS_GCP_PUBLISH_SERVICE_ACCOUNT  = roles.publish
     MLOPS_GCP_SERVICE_ACCOUNT          = roles.deploy
     MLOPS_GCP_ROLLBACK_SERVICE_ACCOUNT = roles.rollback
-    MLOPS_GCP_PROJECT                  = var.project_id
     MLOPS_REGISTRY                     = "${local.images.region}-docker.pkg.dev"
     }, { for name, value in {
       MLOPS_STORE = local.stores[environment]
