@@ -32,7 +32,7 @@ resource "aws_secretsmanager_secret" "connection" {
   name                    = "${var.secrets_prefix}/connections/${local.connection}"
   description             = "Airflow's Connection ${local.connection}: where and with what the jobs of ${var.environment} run"
   kms_key_id              = local.key_arn
-  recovery_window_in_days = 7
+  recovery_window_in_days = 0 # made again from here; a name that waits could not be used meanwhile
   tags                    = local.tags
 }
 
@@ -53,7 +53,7 @@ resource "aws_secretsmanager_secret" "release" {
   name                    = "${var.secrets_prefix}/variables/${local.connection}_release"
   description             = "Airflow's Variable ${local.connection}_release: what ${var.environment} was last provisioned for"
   kms_key_id              = local.key_arn
-  recovery_window_in_days = 7
+  recovery_window_in_days = 0 # made again from here; a name that waits could not be used meanwhile
 
   tags = merge(local.tags, {
     "mlops:config_path"   = var.config_path

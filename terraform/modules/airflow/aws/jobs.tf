@@ -22,7 +22,7 @@ resource "aws_s3_object" "jobs" {
   key         = local.jobs_key
   source      = var.jobs.requirements
   source_hash = filesha256(var.jobs.requirements)
-  tags        = local.tags
+  tags        = local.object_tags
 
   # Workers that start before MWAA has the new script ask for the old file.
   lifecycle {
@@ -38,7 +38,7 @@ resource "aws_s3_object" "startup" {
   bucket  = local.bucket
   key     = "startup.sh"
   content = local.startup
-  tags    = local.tags
+  tags    = local.object_tags
 
   # A worker that starts with the script finds what the script asks for.
   depends_on = [aws_s3_object.jobs]

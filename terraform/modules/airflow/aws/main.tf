@@ -14,6 +14,8 @@ locals {
   partition = data.aws_partition.current.partition
   region    = data.aws_region.current.region
   tags      = merge(var.labels, { environment = var.environment })
+  # S3 takes ten tags of an object, and fifty of everything else: the labels may be forty.
+  object_tags = { environment = var.environment }
 
   # Written out, not taken from the resource: so a plan shows the policies before anything is there.
   arn = "arn:${local.partition}:airflow:${local.region}:${local.account}:environment/${var.name}"
@@ -138,7 +140,7 @@ resource "aws_s3_object" "dags" {
   key         = "dags/${each.key}"
   source      = "${local.dag_source}/${each.key}"
   source_hash = filesha256("${local.dag_source}/${each.key}")
-  tags        = local.tags
+  tags        = local.object_tags
 
   depends_on = [aws_s3_bucket_policy.this, aws_s3_bucket_versioning.this, aws_s3_bucket_server_side_encryption_configuration.this]
 }
@@ -148,7 +150,7 @@ resource "aws_s3_object" "ignore" {
   bucket  = local.bucket
   key     = "dags/.airflowignore"
   content = "mlops/\n"
-  tags    = local.tags
+  tags    = local.object_tags
 
   depends_on = [aws_s3_bucket_policy.this, aws_s3_bucket_versioning.this, aws_s3_bucket_server_side_encryption_configuration.this]
 }
@@ -157,7 +159,7 @@ resource "aws_s3_object" "requirements" {
   bucket  = local.bucket
   key     = "requirements.txt"
   content = var.requirements == null ? local.requirements : file(var.requirements)
-  tags    = local.tags
+  tags    = local.object_tags
 
   depends_on = [aws_s3_bucket_policy.this, aws_s3_bucket_versioning.this, aws_s3_bucket_server_side_encryption_configuration.this]
 }

@@ -113,6 +113,31 @@ run "the_environment" {
   }
 }
 
+run "as_many_labels_as_the_configuration_may_have" {
+  command = plan
+  variables {
+    labels = { for number in range(40) : "label-${number}" => "value" }
+  }
+
+  assert {
+    condition     = alltrue([for object in concat(values(aws_s3_object.dags), [aws_s3_object.ignore, aws_s3_object.requirements], aws_s3_object.jobs, aws_s3_object.startup) : length(object.tags) <= 10])
+    error_message = "S3 takes ten tags of an object: ${jsonencode(aws_s3_object.requirements.tags)}"
+  }
+  assert {
+    condition     = length(aws_secretsmanager_secret.release.tags) <= 50
+    error_message = "AWS takes fifty tags."
+  }
+}
+
+run "what_is_made_again_gives_its_name_free_at_once" {
+  command = plan
+
+  assert {
+    condition     = aws_secretsmanager_secret.connection.recovery_window_in_days == 0 && aws_secretsmanager_secret.release.recovery_window_in_days == 0 && alltrue([for secret in aws_secretsmanager_secret.filled_by_people : secret.recovery_window_in_days == 7])
+    error_message = "The Connection cannot be made again, or a secret of people's goes at once."
+  }
+}
+
 run "what_the_role_may_do" {
   command = apply
 
