@@ -78,6 +78,22 @@ def well(**more: Any) -> Answering:
     return Answering(dags=[ALL], runs=[run("success")], tasks=[[task("train", "success")]], **more)
 
 
+def test_dag_files_that_are_missing_are_told_of_before_the_wait_for_their_dags(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(api: Answering, **more: Any) -> str:
+        wish = place.wish(run=False, **more)
+        deploy(plan_deployment(wish), place.folder, lambda: api, wish, TerminalConsole())
+        return next((line for line in capsys.readouterr().err.splitlines() if "_dag.py" in line), "")
+
+    (place.root / "dags" / "training_dag.py").touch()
+    missing = said(Answering(dags=[{}, {}, ALL]))
+    assert missing.startswith(f"{place.folder.uri} has no inference_dag.py, monitoring_dag.py, retraining")
+    assert missing.endswith("add --with-dags")
+    assert said(Answering(dags=[ALL])) == "", "other files make them"
+    assert "has no" not in said(Answering(dags=[{}, {}, ALL]), with_dags=True)
+
+
 def test_airflow_that_goes_away_mid_way_says_to_ask_again_and_that_goes_on(place: Place) -> None:
     with pytest.raises(ServiceError, match="no answer") as caught:
         place.deploy(Unreachable(dags=[ALL]))

@@ -181,6 +181,7 @@ def deploy(
         require_pools(api, deployment)
         known = api.parse_errors()
         address = _write(plan, folder, standing, wish, console)
+        _say_of_missing_dag_files(deployment, folder, api, console)
         with console.stage("parse") as log:
             dags = await_dags(api, deployment, known, wish.patience, log.progress)
             log.done(f"{len(dags)} DAGs are of release {deployment.release}")
@@ -208,6 +209,19 @@ def _write(plan: DeploymentPlan, folder: DagFolder, standing: Standing, wish: Wi
         published = folder.write(plan.deployment, plan.released.bundle, standing)
         log.done(published.uri if published.created else f"{published.uri} is of this release already")
     return published.uri
+
+
+def _say_of_missing_dag_files(
+    deployment: Deployment, folder: DagFolder, api: AirflowApi, console: Console
+) -> None:
+    """Says before the wait that it is likely to be for nothing: DAG files may have other names, though."""
+    unknown = [job for job in deployment.jobs if api.dag(deployment.dag_id(job)) is None]
+    absent = folder.without([f"{job}_dag.py" for job in unknown])
+    if absent:
+        console.say(
+            f"{folder.uri} has no {', '.join(absent)}: unless files of your own make these DAGs, stop and"
+            " add --with-dags"
+        )
 
 
 def _written_down(

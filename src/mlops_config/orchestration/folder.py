@@ -10,7 +10,7 @@ The bundle is written before the deployment that names it, so a reader never see
 bundles stay: a run that began before goes on with its own, and a rollback finds the one it goes back to.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -107,6 +107,10 @@ class DagFolder:
             except ObjectExistsError:
                 same[name] = False
         return same
+
+    def without(self, names: Iterable[str]) -> list[str]:
+        """Those of ``names`` that are no files directly in the folder."""
+        return [name for name in names if self._store.get(name) is None]
 
     @staticmethod
     def _key(project: str, model_name: str, environment: str) -> str:
