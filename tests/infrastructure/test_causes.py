@@ -147,6 +147,77 @@ def test_what_somebody_changed_by_hand_is_not_blamed_on_the_release(world: World
     assert [cause_words(Cause(outside="deleted"))] == ["it was deleted outside of Terraform"]
 
 
+NESTED = """
+variable "release" { type = any }
+variable "config" { type = any }
+
+module "alert" {
+  source   = "./alert"
+  for_each = var.config.alerts
+  expr     = each.value.expr
+  severity = each.value.severity
+}
+
+module "first" {
+  source   = "./alert"
+  count    = 1
+  expr     = var.release.name
+  severity = "page"
+}
+
+resource "terraform_data" "follower" {
+  input = module.alert["fare-errors"].name
+}
+
+resource "terraform_data" "numbered" {
+  count = length(var.config.alerts)
+}
+
+resource "terraform_data" "waits" {
+  input = module.first[0].id
+}
+"""
+INNER = """
+variable "expr" {}
+variable "severity" {}
+
+resource "terraform_data" "rule" {
+  input            = { labels = [{ severity = var.severity }] }
+  triggers_replace = var.expr
+}
+
+output "name" {
+  value = "${var.severity}s"
+}
+
+output "id" {
+  value = terraform_data.rule.id
+}
+"""
+
+
+def test_what_modules_hand_on_and_give_back_is_followed(terraform: Path, tmp_path: Path) -> None:
+    assert terraform.exists()
+    (tmp_path / "alert").mkdir()
+    bench = Workbench(tmp_path, NESTED)
+    bench.write(INNER, "alert/main.tf")
+    bench.release(prod())
+    bench.root.init()
+    bench.root.apply(bench.root.plan())
+    [first, *others] = alerts()
+    new = {"name": "new", "signal": "drift", "severity": "page"}
+    edit: Edit = (Kind.MONITORING, ("alerts",), [first | {"severity": "ticket"}, *others, new])
+    causes = World(bench).causes(edit, name="1.3.0")
+    name = f'module.alert["{first["name"]}"].terraform_data.rule'
+    severity, added = f"monitoring.alerts[{first['name']}].severity", "monitoring.alerts[new]"
+    assert keys(causes[f"{name}.input.labels[0].severity"]) == [severity]
+    assert keys(causes["terraform_data.follower.input"]) == [severity]
+    assert added in keys(next(found for key, found in causes.items() if "numbered" in key))
+    assert keys(causes['module.alert["new"].terraform_data.rule']) == [added]
+    assert causes["module.first[0].terraform_data.rule.triggers_replace"][0].variable == "release.name"
+    assert causes["terraform_data.waits.input"] == [Cause(resource="module.first[0].terraform_data.rule")]
+
+
 def test_a_first_release_has_no_causes(world: World) -> None:
     plan, after, changed = world.next(name="1.3.0")
     assert explain(plan, None, after, changed) == {}

@@ -21,7 +21,7 @@ from mlops_config.infrastructure.failures import ApplyFailedError, ApplyInterrup
 from mlops_config.infrastructure.plan import Action
 from mlops_config.infrastructure.program import LEFT_STATE, Program
 from mlops_config.infrastructure.rendering import as_markdown, as_text
-from mlops_config.infrastructure.running import environment, follow
+from mlops_config.infrastructure.running import STOPPING, answer, environment, follow
 from tests.infrastructure.roots import Workbench
 
 pytestmark = pytest.mark.usefixtures("terraform")
@@ -369,3 +369,45 @@ def test_a_listener_that_fails_stops_the_process(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="ready"):
         follow([sys.executable, "-c", script], tmp_path, heard, print)
     assert mark.exists()
+
+
+def test_two_more_interrupts_give_up(tmp_path: Path) -> None:
+    script = """
+import signal, sys
+heard = []
+def hear(number, frame):
+    heard.append(number)
+    print("heard", len(heard), flush=True)
+    if len(heard) == 2:
+        sys.exit(7)
+signal.signal(signal.SIGINT, hear)
+print("ready", flush=True)
+while True:
+    signal.pause()
+"""
+    lines: list[str] = []
+
+    def heard(line: str) -> None:
+        lines.append(line)
+        for _ in range({"ready": 1, "heard 1": 2}.get(line, 0)):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    said: list[str] = []
+    ended = follow([sys.executable, "-c", script], tmp_path, heard, said.append)
+    assert (ended.code, ended.interrupted) == (7, True)
+    assert lines == ["ready", "heard 1", "heard 2"]
+    assert said == [STOPPING]
+
+
+def test_what_cannot_be_started_says_so(tmp_path: Path) -> None:
+    for run in (lambda *given: follow(*given, print, print), answer):
+        with pytest.raises(ServiceError, match=r"no-such cannot be started: No such file"):
+            run([str(tmp_path / "no-such")], tmp_path)
+        with pytest.raises(UsageError, match="there is no folder"):
+            run([sys.executable, "-V"], tmp_path / "gone")
+
+
+def test_one_that_gives_no_answer_is_not_waited_for(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import signal; signal.pause()"]
+    with pytest.raises(ServiceError, match="gave no answer"):
+        answer(command, tmp_path, seconds=0.01)

@@ -7,13 +7,13 @@ values decide: a variable whose old value is in the old attribute, and its new o
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from mlops_config.infrastructure.differences import Difference, Mark, Path, entries, same_value, written
 from mlops_config.infrastructure.plan import Action, Plan, ResourceChange
-from mlops_config.infrastructure.references import Modules, parsed
+from mlops_config.infrastructure.references import Modules, Trail, parsed
 from mlops_config.infrastructure.variables import ReleaseVariables
 from mlops_config.release.changes import Change, Named, Nature
 
@@ -109,11 +109,21 @@ class _World:
         if change.action is Action.CREATE and drifted is not None and drifted.action is Action.DELETE:
             yield Cause(outside="deleted")
             return
-        if change.action not in (Action.CREATE, Action.DELETE) or change.index is None:
+        if change.action not in (Action.CREATE, Action.DELETE):
             return
-        for trail in self._modules.of_existence(change):
-            entry = [each for each in self._variables if _related(each.path, trail.variable)]
-            yield from self._named(iter(entry))
+        own = [*self._among(self._modules.of_existence(change))]
+        # What its module is made for explains it only by coming or going: it may be new in the module itself.
+        come_or_gone = (
+            each
+            for each in self._among(self._modules.of_modules(change))
+            if Mark.ABSENT in (each.old, each.new)
+        )
+        yield from self._named(iter([*own, *come_or_gone]))
+
+    def _among(self, trails: Iterable[Trail]) -> Iterator[Difference]:
+        """The variables that differ and that the trails lead to."""
+        for trail in trails:
+            yield from (each for each in self._variables if _related(each.path, trail.variable))
 
     def of_value(self, change: ResourceChange, difference: Difference) -> Iterator[Cause]:
         """Why a value is another: the variables it is made of, or the resources that it waits for.

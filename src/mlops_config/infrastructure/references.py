@@ -67,13 +67,23 @@ class Modules:
         """The entry of ``for_each`` that the resource is made for, or what ``count`` is made of."""
         scope = self._scope(change.module)
         resource = _resource(scope, change)
-        if scope is None or resource is None:
-            return
-        if "count_expression" in resource:
-            for reference in _references(resource["count_expression"]):
-                yield from self._resolved(reference, scope, resource, change.index)
+        if scope is not None and resource is not None and change.index is not None:
+            yield from self._of_instance(scope, resource, change.index)
+
+    def of_modules(self, change: "ResourceChange") -> Iterator[Trail]:
+        """The same of each module that the resource is in."""
+        scope = self._scope(change.module)
+        while scope is not None and scope.call is not None and scope.parent is not None:
+            if scope.index is not None:
+                yield from self._of_instance(scope.parent, scope.call, scope.index)
+            scope = scope.parent
+
+    def _of_instance(self, scope: _Scope, block: Mapping[str, Any], index: str | int) -> Iterator[Trail]:
+        if "count_expression" in block:
+            for reference in _references(block["count_expression"]):
+                yield from self._resolved(reference, scope, block, index)
         else:
-            yield from self._resolved(("each", "value"), scope, resource, change.index)
+            yield from self._resolved(("each", "value"), scope, block, index)
 
     def _scope(self, address: str) -> _Scope | None:
         scope = self._root
@@ -151,16 +161,24 @@ class Modules:
             yield from self._resolved(at, scope, block, index, depth + 1)
 
     def _of_output(self, path: Path, scope: _Scope, depth: int) -> Iterator[Trail]:
-        call = (scope.module.get("module_calls") or {}).get(str(path[0]))
-        names = [step for step in path[1:] if isinstance(step, str)]
-        if call is None or not names:
+        name, *rest = path
+        call = (scope.module.get("module_calls") or {}).get(str(name))
+        if call is None:
+            return
+        index = rest.pop(0) if rest and _is_repeated(call) else None
+        if not rest:
             return
         at = f"{scope.address}." if scope.address else ""
-        folder = _folder(scope, call)
-        inner = _Scope(call.get("module") or {}, call, scope, f"{at}module.{path[0]}", None, folder)
-        output = ((inner.module.get("outputs") or {}).get(names[0])) or {}
+        key = "" if index is None else f"[{index}]" if isinstance(index, int) else f'["{index}"]'
+        address = f"{at}module.{name}{key}"
+        inner = _Scope(call.get("module") or {}, call, scope, address, index, _folder(scope, call))
+        output = ((inner.module.get("outputs") or {}).get(str(rest[0]))) or {}
         for reference in _references(output.get("expression")):
             yield from self._resolved(reference, inner, None, None, depth + 1)
+
+
+def _is_repeated(call: Mapping[str, Any]) -> bool:
+    return "for_each_expression" in call or "count_expression" in call
 
 
 def _further(reference: Path, path: Path) -> Path:

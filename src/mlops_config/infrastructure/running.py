@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -174,9 +173,6 @@ def _lines(path: Path) -> Iterator[str | None]:
 def _counted() -> Iterator[list[int]]:
     """Counts SIGINT and SIGTERM while the block runs, in the list, instead of letting them end us."""
     signals: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield signals  # signals go to the main thread, which stops as it likes
-        return
 
     def count(number: int, _frame: FrameType | None) -> None:
         signals.append(number)
