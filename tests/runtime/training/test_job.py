@@ -258,7 +258,7 @@ def test_data_that_changes_meanwhile_stops_the_job(
     assert not registry.recorded
 
 
-@pytest.mark.parametrize("step", ["check", "fit", "_judge", "package_of"])
+@pytest.mark.parametrize("step", ["check", "fit", "judge_model", "package_of"])
 def test_a_job_that_is_interrupted_registers_nothing_and_runs_again(
     project: Project, context_of: Opener, registry: MemoryRegistry, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

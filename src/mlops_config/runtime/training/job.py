@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mlops_config.contract.models.training import TrainingConfig
-from mlops_config.errors import IntegrityError, JobRefusedError, UsageError
+from mlops_config.errors import IntegrityError, JobRefusedError
 from mlops_config.ledger.entries import Draft, Event, ModelReference, Reason
 from mlops_config.runtime.context import JobContext
 from mlops_config.runtime.data.checking import Checked, check, known_columns
@@ -14,19 +14,10 @@ from mlops_config.runtime.data.dataset import Dataset, open_dataset
 from mlops_config.runtime.data.problems import DataError
 from mlops_config.runtime.data.splitting import Split, split
 from mlops_config.runtime.data.versions import check_version
-from mlops_config.runtime.integrity import require_own_model
-from mlops_config.runtime.model.gates import (
-    NOT_WORSE,
-    UNKNOWN,
-    WORSE,
-    GateResult,
-    failures,
-    judge,
-    not_worse,
-    passed,
-)
+from mlops_config.runtime.model.gates import GateResult, failures, passed
 from mlops_config.runtime.tracking.interface import ModelVersion
-from mlops_config.runtime.training.fitting import Evaluation, Fitted, evaluate, fit, judge_slices
+from mlops_config.runtime.training.fitting import Evaluation, Fitted, fit
+from mlops_config.runtime.training.judging import Judged, judge_model
 from mlops_config.runtime.training.limits import time_limit
 from mlops_config.runtime.training.packaging import data_document, evaluation_document, package_of, run_of
 
@@ -82,18 +73,6 @@ class _Read:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    evaluation: Evaluation
-    gates: tuple[GateResult, ...]
-    champion: ModelVersion | None = None
-    """Whom it was compared with."""
-    champions: Evaluation | None = None
-    """The champion's, on the same rows."""
-    comparison: Reason | None = None
-    """Whether it is no worse: what a promotion without anybody's approval rests on."""
-
-
 def run(context: JobContext, *, overrides: Mapping[str, Any] | None = None) -> TrainingOutcome:
     """Trains what the training file says and registers the model under the alias of a challenger.
 
@@ -113,7 +92,7 @@ def run(context: JobContext, *, overrides: Mapping[str, Any] | None = None) -> T
         read = _read(context, training)
         parts = split(read.rows, training)
         fitted = _fit(context, training, parts)
-        judged = _judge(context, training, fitted, parts.test)
+        judged = judge_model(context, training, fitted, parts.test)
         evaluation, gates = judged.evaluation, judged.gates
         documents = {
             "evaluation.json": evaluation_document(evaluation, gates, fitted, judged.champions),
@@ -213,96 +192,6 @@ def _fit(context: JobContext, training: TrainingConfig, parts: Split) -> Fitted:
     return fitted
 
 
-def _judge(context: JobContext, training: TrainingConfig, fitted: Fitted, test: "pd.DataFrame") -> _Judged:
-    with context.console.stage("judge") as log:
-        evaluation = evaluate(fitted.pipeline, test, training)
-        version, champion, comparison = _against_champion(context, training, evaluation, test)
-        missing = champion is None and context.configs.retrain.evaluation.on_missing_champion == "accept"
-        wanted = _alone(training) if missing else training
-        rules = wanted.evaluation
-        gates = judge(rules.thresholds, evaluation.metrics, champion.metrics if champion else None)
-        gates += judge_slices(rules.slices, evaluation, champion)
-        failed = len(failures(gates))
-        log.done(
-            ", ".join(f"{name} {value:.6g}" for name, value in evaluation.metrics.items())
-            + (f"; {failed} of {len(gates)} conditions failed" if failed else "")
-        )
-    return _Judged(evaluation, gates, version, champion, comparison)
-
-
-def _against_champion(
-    context: JobContext, training: TrainingConfig, evaluation: Evaluation, test: "pd.DataFrame"
-) -> tuple[ModelVersion | None, Evaluation | None, Reason | None]:
-    """The champion, how it does on the same rows, and whether the new model is no worse.
-
-    It is asked only where something depends on it: a threshold on a gain, or a promotion by itself.
-
-    Raises:
-        UsageError: a threshold is about a gain on it, and it cannot be judged on these rows.
-    """
-    must = _compares(training)
-    if not must and context.configs.retrain.promotion.mode != "automatic":
-        return None, None, None
-    alias = context.configs.retrain.promotion.alias_to
-    version = context.registry.by_alias(training.tracking.registered_model_name, alias)
-    if version is None:
-        return None, None, None
-    try:
-        champion = _judged_champion(context, training, version, test)
-    except (IntegrityError, UsageError, DataError, KeyError, ValueError) as error:
-        if must:
-            raise
-        text = f"the champion, version {version.version}, cannot be judged on these rows: {error}"
-        return version, None, Reason(code=UNKNOWN, text=text)
-    result = not_worse(training.evaluation.primary, evaluation.metrics, champion.metrics)
-    return version, champion, Reason(code=NOT_WORSE if result.passed else WORSE, text=result.text)
-
-
-def _compares(training: TrainingConfig) -> bool:
-    """Whether any threshold is about a gain on the champion."""
-    rules = [training.evaluation.thresholds, *(part.thresholds for part in training.evaluation.slices)]
-    return any(
-        each.min_absolute_change is not None or each.min_relative_change is not None
-        for thresholds in rules
-        for each in thresholds.values()
-    )
-
-
-def _alone(training: TrainingConfig) -> TrainingConfig:
-    """The training file without conditions on a gain: there is nobody to gain on, and that is accepted."""
-
-    def alone(thresholds: Mapping[Any, Any]) -> dict[Any, Any]:
-        gone = {"min_absolute_change": None, "min_relative_change": None}
-        kept = {name: each.model_copy(update=gone) for name, each in thresholds.items()}
-        return {name: each for name, each in kept.items() if each.threshold is not None}
-
-    rules = training.evaluation
-    slices = tuple(part.model_copy(update={"thresholds": alone(part.thresholds)}) for part in rules.slices)
-    judged = rules.model_copy(update={"thresholds": alone(rules.thresholds), "slices": slices})
-    return training.model_copy(update={"evaluation": judged})
-
-
-def _judged_champion(
-    context: JobContext, training: TrainingConfig, version: ModelVersion, test: "pd.DataFrame"
-) -> Evaluation:
-    """The champion on the same test rows.
-
-    Raises:
-        IntegrityError: it is another environment's, or its package is not what the registry says.
-        UsageError: it needs other columns, or predicts something else.
-    """
-    require_own_model(version, context)
-    package = context.registry.fetch(version, context.scratch / f"champion-{version.version}")
-    missing = [each.name for each in package.schema.features if each.name not in test.columns]
-    if missing or package.schema.target != training.schema_.target:
-        raise UsageError(
-            f"the champion, version {version.version}, was trained with another schema and cannot be judged"
-            " on these rows",
-            hint="leave min_absolute_change and min_relative_change out until a model of this schema serves",
-        )
-    return evaluate(package.pipeline, test, training.model_copy(update={"schema_": package.schema}))
-
-
 def _require_unchanged(read: _Read) -> None:
     """The fingerprint is of the bytes that were read: files that changed meanwhile would make it a lie."""
     again = replace(read.dataset)  # a copy remembers nothing it has looked up
@@ -346,7 +235,7 @@ def _enter(
     context: JobContext,
     training: TrainingConfig,
     read: _Read,
-    judged: _Judged,
+    judged: Judged,
     version: ModelVersion | None,
 ) -> None:
     """Writes the outcome into the ledger, once: an earlier try of the DAG run may have done so."""
