@@ -15,7 +15,8 @@ NOTED = "sha256:" + "5d" * 32
         ("log --limit -1", "'-1' is no whole number of 0 or more"),
         ("log --since 99999999999999w", "'99999999999999w' is no date, time or span"),
         ("log --since yesterday", "'yesterday' is no date, time or span"),
-        ("log --verify --holds 5d5d5d5", "'5d5d5d5' is no digest of an entry"),
+        ("log --verify --holds 5d5d5d5", "'5d5d5d5' is no digest, sha256: and 64 hex digits"),
+        ("verify --environment dev --digest 5d", "'5d' is no digest"),
         ("promote --version 0", "'0' is no whole number of 1 or more"),
         ("run serving --port 99999", "'99999' is no whole number from 1 to 65535"),
         ("run serving --port http", "'http' is no whole number from 1 to 65535"),
@@ -58,3 +59,9 @@ def test_help_is_as_wide_as_argparse_would_make_it(
     else:
         monkeypatch.setenv("COLUMNS", columns)
     assert cli._columns() == shutil.get_terminal_size().columns
+
+
+def test_without_a_verb_all_of_them_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 2
+    said = capsys.readouterr().err
+    assert all(f"\n    {verb}" in said for verb in cli.VERBS)

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Protocol
 
 from mlops_config import __version__
-from mlops_config.errors import INTERRUPTED, INTERRUPTED_EXIT_CODE, MlopsConfigError, of_os_error
+from mlops_config.errors import INTERRUPTED, INTERRUPTED_EXIT_CODE, MlopsConfigError, UsageError, of_os_error
 
 VERBS = {
     "validate": "validate",
@@ -72,8 +72,11 @@ exit codes:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code; see :mod:`mlops_config.errors` for what codes mean."""
-    signal.signal(signal.SIGTERM, _interrupt)
     words = sys.argv[1:] if argv is None else argv
+    if not words:
+        parser().print_help(sys.stderr)
+        return UsageError.exit_code
+    signal.signal(signal.SIGTERM, _interrupt)
     # Only the verb that runs is loaded: its neighbours' arguments take longer than reading twelve files.
     arguments = parser(words[:1] if words[:1] and words[0] in VERBS else VERBS).parse_args(words)
     try:

@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from mlops_config.cli.arguments import whole_number
+from mlops_config.cli.arguments import sha256_digest, whole_number
 from mlops_config.cli.ledgers import add_ledger_arguments, ledgers_of
 from mlops_config.errors import IntegrityError, UsageError
 from mlops_config.ledger.entries import Event
@@ -31,7 +31,6 @@ EXAMPLES = """\
 
 _LIMIT = 50
 _AGO = re.compile(r"(\d+)([mhdw])")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -58,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--verify", action="store_true", help="prove every ledger from its first entry on")
     parser.add_argument(
         "--holds",
-        type=_digest,
+        type=sha256_digest,
         metavar="SHA256",
         help="with --verify: one of the ledgers must have the entry with this digest",
     )
@@ -166,9 +165,3 @@ def _moment(text: str) -> datetime:
     except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(f"{text!r} is no date, time or span such as 24h") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _digest(text: str) -> str:
-    if not _DIGEST.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no digest of an entry, sha256: and 64 hex digits")
-    return text

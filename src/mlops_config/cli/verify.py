@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mlops_config.cli.arguments import sha256_digest
 from mlops_config.errors import UsageError
 
 NAME = "verify"
@@ -39,7 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="settings file (default: mlops-config.yaml, if there is one)",
     )
     parser.add_argument(
-        "--digest", metavar="SHA256", help="config digest it must have (default: what it says itself)"
+        "--digest",
+        type=sha256_digest,
+        metavar="SHA256",
+        help="config digest it must have (default: what it says itself)",
     )
     parser.add_argument(
         "--to-ledger",
