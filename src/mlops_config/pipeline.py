@@ -161,7 +161,8 @@ def validated(options: Options, settings: Settings, console: Console) -> Validat
     with console.stage("validate") as log:
         validation = validate(options.root, settings)
         refused = sum(finding.severity.rank <= options.fail_on.rank for finding in validation.findings)
-        log.done(f"{validation.files_read} files, {len(validation.findings)} findings")
+        found = len(validation.findings)
+        log.done(f"{validation.files_read} files, {found} finding{'s' if found != 1 else ''}")
         if refused:
             raise RefusedError(validation, refused)
     return validation
