@@ -15,7 +15,7 @@ from mlops_config.airflow.assets import alias, announce, asset, wall
 from mlops_config.airflow.deployments import folder_of, read, read_one
 from mlops_config.airflow.operators import operator_class, verify_operator
 from mlops_config.airflow.schedules import schedule_of
-from mlops_config.orchestration.deployment import Deployment
+from mlops_config.orchestration.deployment import Deployment, connection_id
 
 log = logging.getLogger(__name__)
 Context = Mapping[str, Any]
@@ -70,7 +70,7 @@ def tags_of(deployment: Deployment) -> list[str]:
 
 
 def documentation_of(job: str, deployment: Deployment) -> str:
-    """What Airflow shows beside the DAG: whose it is, and the bytes it runs with."""
+    """What Airflow shows beside the DAG: whose it is, the bytes it runs with, and where to look at night."""
     rows = {
         "project": deployment.project,
         "model": deployment.model_name,
@@ -83,7 +83,14 @@ def documentation_of(job: str, deployment: Deployment) -> str:
         "file": deployment.jobs[job].config_name,
     }
     lines = [f"| {name} | `{value}` |" for name, value in rows.items() if value is not None]
-    return "\n".join([_WORDS[job], "", "| | |", "|---|---|", *lines])
+    environment = deployment.environment
+    advice = (
+        f"Its jobs run where the Connection or Variable `{connection_id(environment)}` says. A task that"
+        f" failed says why at the end of its log. `mlops-config log --environment {environment}` tells what"
+        f" happened so far, and `mlops-config rollback --environment {environment}` goes back to what served"
+        " before."
+    )
+    return "\n".join([_WORDS[job], "", "| | |", "|---|---|", *lines, "", advice])
 
 
 def _training(deployment: Deployment, verify: Any) -> None:
@@ -219,7 +226,9 @@ _PARAMS: dict[str, Callable[[], Mapping[str, Param]]] = {
         "only": Param(
             None,
             enum=[None, "redeploy"],
-            description="redeploy: train nothing, deploy the champion again as the configuration now says.",
+            # Airflow's form would offer "null".
+            values_display={"null": "train and promote", "redeploy": "redeploy the champion"},
+            description="Redeploying trains nothing: the champion is deployed as the configuration now says.",
         )
     },
     "monitoring": lambda: {

@@ -84,7 +84,8 @@ def test_jobs_run_where_their_files_say(name: str, kind: str) -> None:
 def test_tags_and_documentation_name_the_release() -> None:
     dag = dag_of("monitoring", deployment())
     assert dag.tags == {"mlops", "fares", "dev", "release:1.2.0", "config:abababababab"}
-    for said in ("1.2.0", DIGEST, IMAGE, "f" * 40, "team@example.com", "dev_monitoring_config.yaml"):
+    values = ("1.2.0", DIGEST, IMAGE, "f" * 40, "team@example.com", "dev_monitoring_config.yaml")
+    for said in (*values, "mlops_dev", "mlops-config rollback --environment dev"):
         assert f"`{said}`" in dag.doc_md
 
 
