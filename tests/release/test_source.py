@@ -187,3 +187,12 @@ def test_a_default_rule_for_an_environment_that_is_not_there_is_refused_with_wha
         target_of("refs/tags/release/v1.2.0", Settings(environments=("test", "live")), default_branch="main")
     assert caught.value.hint is not None
     assert "write 'refs' into mlops-config.yaml" in caught.value.hint
+
+
+def test_a_checkout_of_another_user_is_refused_with_how_to_trust_it(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(UsageError, match="belongs to another user") as caught:
+        read(repository)
+    assert caught.value.hint == f"tell it to: git config --global --add safe.directory '{repository}'"
