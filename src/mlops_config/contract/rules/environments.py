@@ -40,7 +40,7 @@ def data_is_fixed(file: File) -> Iterator[Breach]:
         if value.startswith("file://"):
             yield file.breach(
                 path,
-                f"{file.environment} cannot read {value}: it is on one machine only",
+                f"{value} is on one machine only, and {file.environment} runs on others as well",
                 "write a URI of a bucket: s3:// or gs://",
             )
         elif "://" in value and _MOVING.search(value.partition("://")[2]):
