@@ -109,6 +109,9 @@ def test_outputs_alone_are_a_change() -> None:
     plan = Plan.of(document(output_changes=outputs))
     assert plan.has_changes
     assert [(each.name, each.before, each.after) for each in plan.outputs] == [("url", "a", "b")]
+    assert plan.summary() == "no resource changes, 1 output does"
+    more = Plan.of(document(output_changes=outputs | {"also": outputs["url"]}))
+    assert more.summary() == "no resource changes, 2 outputs do"
 
 
 def test_a_format_of_the_future_is_refused() -> None:

@@ -323,6 +323,7 @@ def test_an_interrupted_apply_ends_in_good_order_with_its_state_saved(tmp_path: 
         bench.root.apply(saved)
     watcher.join()
     assert stopped.value.exit_code == 130
+    assert "the state is saved: give the same command again" in (stopped.value.hint or "")
     assert "finishes what it is at and saves its state" in bench.told
     assert signal.getsignal(signal.SIGINT) is before
     state = json.loads((tmp_path / "terraform.tfstate").read_text())

@@ -102,7 +102,7 @@ def test_the_text_reads_from_what_goes_to_what_comes_with_the_keys_behind_it() -
         "        because monitoring.alerts[new] added\n"
         "    +   name = a\n"
         "\n"
-        "~   output url = b\n"
+        "~   output url: a → b\n"
         "\n"
         "Changed outside of Terraform: 1 changed\n"
         "~   aws_x.drifted\n"

@@ -167,24 +167,26 @@ def apply_failure(
     counts = f"{done} done, {failed} failed, {left} not begun"
     if interrupted:
         return ApplyInterruptedError(
-            f"the apply was interrupted: {counts}", hint=_resume(attempt, errors), document=document
+            f"the apply was interrupted: {counts}",
+            hint=_resume(attempt, errors, "give"),
+            document=document,
         )
     cause = failure(attempt, errors, complaint)
     lines = [f"the apply ended half-way: {counts}", *(f"  {each.in_words()}" for each in errors[:_SHOWN])]
-    hint = _resume(attempt, errors)
+    hint = _resume(attempt, errors, "mend the cause and give")
     if cause.hint and type(cause) is not ServiceError:
         hint = f"{cause.hint}; {hint}"
     return ApplyFailedError("\n".join(lines), hint=hint, document=document)
 
 
-def _resume(attempt: Attempt, errors: Sequence[Diagnostic]) -> str:
+def _resume(attempt: Attempt, errors: Sequence[Diagnostic], what: str) -> str:
     if any(re.search(r"errored\.tfstate|[Ff]ailed to (save|persist) state", each.text) for each in errors):
         left = attempt.directory / "errored.tfstate"
         return (
             f"the state could not be saved where it belongs and lies in {left}: keep that file, and before"
             f" anything else give: {attempt.command} state push errored.tfstate"
         )
-    return "the state is saved: mend the cause and give the same command again, it goes on from there"
+    return f"the state is saved: {what} the same command again, it goes on from there"
 
 
 def _listed(errors: Sequence[Diagnostic]) -> str:

@@ -226,7 +226,11 @@ class Plan:
 def summary(changes: Sequence[ResourceChange], outputs: Sequence[OutputChange] = ()) -> str:
     """The numbers in a line."""
     if not changes:
-        return f"no resource changes, {len(outputs)} outputs do" if outputs else "nothing changes"
+        if not outputs:
+            return "nothing changes"
+        return (
+            f"no resource changes, {'1 output does' if len(outputs) == 1 else f'{len(outputs)} outputs do'}"
+        )
     numbers = {action: sum(each.action is action for each in changes) for action in Action}
     always = ((Action.CREATE, "create"), (Action.UPDATE, "change"), (Action.DELETE, "delete"))
     parts = [f"{numbers[action]} to {word}" for action, word in always]

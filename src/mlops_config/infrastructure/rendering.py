@@ -166,7 +166,9 @@ def _change_lines(change: ResourceChange, causes: Causes, width: int, *, full: b
 def _output_words(each: OutputChange) -> str:
     if each.action is Action.DELETE:
         return f"output {each.name} goes"
-    return f"output {each.name} = {shown(each.after, 80)}"
+    if each.action is Action.CREATE:
+        return f"output {each.name} = {shown(each.after, 80)}"
+    return f"output {each.name}: {shown(each.before, 60)} → {shown(each.after, 60)}"
 
 
 def _loud(destructive: Sequence[ResourceChange]) -> str:
