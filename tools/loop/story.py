@@ -1,5 +1,6 @@
 """The story of the loop: its steps in their order, and all they need opened before and closed after."""
 
+import logging
 import os
 import secrets
 import shutil
@@ -81,6 +82,7 @@ def opened(options: Options) -> Iterator[Scene]:
         servers = Servers(folder / "logs", common_variables())
         stack.callback(_require_all_ended, servers)
         stack.enter_context(servers)
+        stack.enter_context(warnings_in(folder / "logs" / "loop.log"))
         # They take their time to come up; meanwhile the project is made and released.
         mlflow = start_mlflow(servers, folder / "mlflow" / "mlflow.db", port=options.mlflow_port)
         airflow = Airflow(servers, folder / "airflow", port=options.airflow_port, settings=_UNHURRIED)
@@ -108,6 +110,20 @@ def opened(options: Options) -> Iterator[Scene]:
         )
         stack.callback(_close, scene)
         yield scene
+
+
+@contextmanager
+def warnings_in(path: Path) -> Iterator[None]:
+    """What the package warns of goes to a file: a request that is tried again is no news of the story."""
+    log = logging.getLogger("mlops_config")
+    handler = logging.FileHandler(path, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()
 
 
 def tell(scene: Scene) -> None:
