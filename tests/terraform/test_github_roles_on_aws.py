@@ -1,5 +1,6 @@
-"""What GitHub's roles are for, done under their policies: state, releases, DAG folder on a server for S3."""
+"""What roles are for, done under their policies: state, releases and DAG folder on S3, the endpoint."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -7,21 +8,29 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mlops_config.deploy.aws.calls import Clients
 from mlops_config.errors import ServiceError
 from mlops_config.orchestration.folder import open_folder
 from mlops_config.store import open_store
 from mlops_config.store.interface import LedgerName
 from mlops_config.store.objects import ObjectStore
+from tests.deploy.examples import CANARY, ENDPOINT, ROWS, quiet
+from tests.deploy.providers import AwsProvider
 from tests.services.s3 import environment, lead_to
+from tests.services.sagemaker import REGION
 from tests.services.terraform import Workspace
 from tests.store.examples import example_bundle, example_record
+from tests.terraform import golden
 from tests.terraform import standin as preparing
+from tests.terraform.authorization import Statement
 from tests.terraform.github_roles_on_aws import KEY, STATES, Roles, roles_of_prod
 from tests.terraform.s3_under_policies import s3_under
+from tests.terraform.sagemaker_under_policies import EXECUTION_ROLE, judged
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+SERVICES = ("sagemaker", "sagemaker-runtime", "cloudwatch", "application-autoscaling")
 As = Callable[[str], AbstractContextManager[str]]
 """Asks as a role; gives the server's address."""
 
@@ -132,3 +141,52 @@ def test_one_publishes_a_release_another_deploys_it_and_who_plans_reads(as_role:
         assert list(store.entry_numbers(ledger)) == [1]
         with pytest.raises(ServiceError, match="AccessDenied"):
             store.append_entry(ledger, 2, b"{}")
+
+
+@pytest.fixture(scope="module")
+def jobs_of_prod() -> list[Statement]:
+    """What prod's jobs may do with its endpoint, in the reviewed plan."""
+    resources = json.loads((golden.FOLDER / "prod-aws.json").read_text("utf-8"))["resources"]
+    role = resources["module.environment.module.model_endpoint_roles.aws_iam_role.execution[0]"]
+    assert EXECUTION_ROLE.endswith(f"/{role['name']}")
+    policy = resources["module.environment.module.model_endpoint_roles.aws_iam_policy.endpoint[0]"]["policy"]
+    found: list[Statement] = policy["JSON"]["Statement"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def clients(sagemaker_server: str) -> Clients:
+    """Clients of a server that has SageMaker, opened once."""
+    with pytest.MonkeyPatch.context() as patch:
+        lead_to(sagemaker_server, patch)
+        found = Clients(REGION, address=sagemaker_server)
+        for service in (*SERVICES, "sts"):
+            found[service]
+    return found
+
+
+@pytest.mark.parametrize("who", ["jobs", "rollback"])
+def test_the_endpoint_is_deployed_changed_scaled_and_brought_back(
+    who: str, jobs_of_prod: list[Statement], github_roles: Roles, clients: Clients
+) -> None:
+    allowed = {"jobs": jobs_of_prod, **github_roles}[who]
+    provider = AwsProvider(clients)
+    scaled = {"min_instance_count": 2, "max_instance_count": 8, "target_invocations_per_minute": 600}
+    try:
+        with judged(allowed, [clients[service] for service in SERVICES]):
+            provider.open().deploy(provider.deployment(1), quiet)
+            provider.open().deploy(provider.deployment(2, rollout=CANARY, autoscaling=scaled), quiet)
+            assert provider.open().predict(ENDPOINT, ROWS) == [2, 2]
+            provider.open().rollback(ENDPOINT, quiet)
+            assert provider.open().predict(ENDPOINT, ROWS) == [1, 1]
+    finally:
+        provider.close()
+
+
+def test_who_plans_does_not_touch_the_endpoint(github_roles: Roles, clients: Clients) -> None:
+    provider = AwsProvider(clients)
+    with (
+        judged(github_roles["plan"], [clients[service] for service in SERVICES]),
+        pytest.raises(ServiceError, match="sagemaker:DescribeEndpoint"),
+    ):
+        provider.open().deploy(provider.deployment(1), quiet)
