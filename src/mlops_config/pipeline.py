@@ -345,7 +345,8 @@ def _rehearsed(
         console.say(f"dry run: {draft.environment} runs release {released.name} of these very files already")
     else:
         to = f" to {', '.join(store.uri for store in standing.stores)}" if standing else ""
-        console.say(f"dry run: would {_work(options)} {draft.environment} release {draft.name}{to}")
+        image = ", and push its image" if options.push else ""
+        console.say(f"dry run: would {_work(options)} {draft.environment} release {draft.name}{to}{image}")
     draft = _following(draft, standing)
     notes = notes_of(draft, validation, standing, options, settings)
     return RunResult(validation, draft.environment, not same, draft, folder, notes, is_dry=True)
@@ -353,9 +354,5 @@ def _rehearsed(
 
 def _work(options: Options) -> str:
     """What a dry run leaves undone, as a verb."""
-    work = {
-        "build": Stage.BUILD in options.stages,
-        "push": options.push,
-        "publish": Stage.PUBLISH in options.stages,
-    }
-    return " and ".join(word for word, asked in work.items() if asked) or "write the notes of"
+    work = [stage for stage in (Stage.BUILD, Stage.PUBLISH) if stage in options.stages]
+    return " and ".join(work) or "write the notes of"

@@ -246,7 +246,7 @@ def test_the_token_is_masked_before_anything_else(run):
 @pytest.mark.parametrize(
     ("inputs", "said", "code"),
     [
-        ({"environment": "production"}, "there is no environment 'production'\nhint: Environments are", 2),
+        ({"environment": "production"}, "there is no environment 'production'\nhint: environments are", 2),
         (
             {"working_directory": "nowhere"},
             "there is no folder 'nowhere' in the workspace\nhint: is actions/",
