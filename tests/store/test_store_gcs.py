@@ -290,6 +290,24 @@ def test_a_refusal_is_told_at_once_with_what_to_do(
     assert waits == []
 
 
+TAKEN = refusal(403, "ci@acme-ml-dev.iam does not have storage.objects.delete access to the object.")
+
+
+def test_one_who_may_only_create_finds_that_a_name_is_taken(opened: Opened, proxy: FlakyProxy) -> None:
+    store = opened()
+    assert store.put_if_absent("taken", b"hello")
+    proxy.fail(TAKEN)
+    assert not store.put_if_absent("taken", b"hello")
+    proxy.fail(TAKEN)
+    with pytest.raises(ObjectExistsError, match="taken is there with other content"):
+        store.put_if_absent("taken", b"world")
+    stored = store.get("taken")
+    assert stored
+    proxy.fail(TAKEN)
+    with pytest.raises(ServiceError, match=r"storage\.objects\.delete"):
+        store.compare_and_swap("taken", b"world", stored.token)
+
+
 @pytest.fixture
 def no_machine_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a laptop: nobody asks the metadata server of a machine in the cloud."""

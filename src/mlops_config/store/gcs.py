@@ -152,7 +152,7 @@ class GcsStore(ObjectStore):
             return response
 
         response = self._run(once, doing)
-        if response.status_code == _MOVED:
+        if response.status_code == _MOVED or (generation == _ABSENT and _may_not_replace(response)):
             return None
         if response.status_code == _MISSING:
             raise self._no_bucket(doing)
@@ -273,6 +273,15 @@ def _crc32c(data: bytes) -> str:
     import google_crc32c
 
     return base64.b64encode(google_crc32c.value(data).to_bytes(4, "big")).decode()
+
+
+def _may_not_replace(response: "requests.Response") -> bool:
+    """Whether an object is there that we lack the permission to replace.
+
+    An identity that may create but not delete is answered so, for a name that is taken, wherever Google looks
+    at permissions before conditions (https://cloud.google.com/storage/docs/access-control/iam-roles).
+    """
+    return response.status_code == _FORBIDDEN and "storage.objects.delete" in _message(response)
 
 
 def _stored_crc32c(response: "requests.Response") -> str | None:
