@@ -213,8 +213,9 @@ def test_another_environments_surroundings_are_refused(
 def test_without_a_release_there_is_nothing_to_go_back_from(repository: Repository) -> None:
     with pytest.raises(UsageError, match="has no release"):
         run(here(repository, "prod"), Asked())
-    with pytest.raises(UsageError, match="there is no environment"):
-        here(repository, "qa")
+    with pytest.raises(UsageError, match="there is no environment 'prd'") as caught:
+        here(repository, "prd")
+    assert caught.value.hint == "did you mean prod? environments are dev, staging, prod"
 
 
 def test_needed_and_nowhere_to_go_is_told_loudly(repository: Repository) -> None:

@@ -149,11 +149,7 @@ def _names(request: Request, settings: Settings) -> tuple[str, Mapping[str, str]
     environment = request.config.parent.name if request.config else request.environment
     if environment is None:
         raise UsageError("which environment shall go back?", hint="say --environment dev")
-    if environment not in settings.environments:
-        raise UsageError(
-            f"there is no environment {environment!r}",
-            hint=f"environments are {', '.join(settings.environments)}",
-        )
+    settings.require_environment(environment)
     return environment, _header(request.root, settings, environment)
 
 
