@@ -10,8 +10,7 @@ import requests
 
 from mlops_config import __version__
 from mlops_config.errors import ServiceError
-from mlops_config.retrying import TEMPORARY_STATUSES, Retries, TemporaryError
-from mlops_config.retrying import retry_after as retry_after
+from mlops_config.retrying import TEMPORARY_STATUSES, Retries, TemporaryError, retry_after
 
 USER_AGENT = f"mlops-config-action/{__version__}"
 REPEATABLE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})

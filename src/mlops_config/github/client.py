@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from mlops_config.errors import ServiceError
-from mlops_config.http import HttpClient, retry_after
-from mlops_config.retrying import Retries
+from mlops_config.http import HttpClient
+from mlops_config.retrying import Retries, retry_after
 
 if TYPE_CHECKING:
     import requests
