@@ -274,11 +274,12 @@ def test_an_alarm_takes_a_deployment_back_that_bakes(
 def note_deployment(project: Project) -> None:
     """Somebody deploys the second release on purpose, now: its bake begins."""
     from mlops_config.ledger.entries import Draft, Event, ModelReference
-    from mlops_config.ledger.ledger import open_ledger
+    from mlops_config.ledger.ledger import Ledger
+    from mlops_config.store import open_store
 
     found = record(project, "0.2.0")
     store = (project.folder / ".mlops-config/store").as_uri()
-    open_ledger(store, "city-taxi", "trip-fare", "dev").append(
+    Ledger(open_store(store), "city-taxi", "trip-fare", "dev").append(
         Draft(
             event=Event.PROMOTED,
             time=datetime.now(UTC) - timedelta(seconds=1),

@@ -8,7 +8,8 @@ import pytest
 
 from mlops_config.errors import IntegrityError
 from mlops_config.ledger.entries import LedgerEntry
-from mlops_config.ledger.ledger import Ledger, LedgerMovedError, open_ledger
+from mlops_config.ledger.ledger import Ledger, LedgerMovedError
+from mlops_config.store import open_store
 from mlops_config.store.interface import LedgerName, ObjectExistsError
 from tests.ledger.drafts import ENVIRONMENT, MODEL, PROJECT, draft
 from tests.store.backends import Backend
@@ -126,7 +127,7 @@ def test_many_writers_in_one_moment_all_get_a_place_of_their_own(exclusive_backe
 
 def test_an_entry_is_read_only_and_named_by_its_number(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("store")
-    entry = open_ledger(folder.as_uri(), PROJECT, MODEL, ENVIRONMENT).append(draft())
+    entry = Ledger(open_store(folder.as_uri()), PROJECT, MODEL, ENVIRONMENT).append(draft())
     (file,) = (folder / PROJECT / "ledger" / MODEL / ENVIRONMENT).iterdir()
     assert (file.name, file.read_bytes()) == ("000000001.json", entry.to_json())
     assert not file.stat().st_mode & 0o222
@@ -134,7 +135,7 @@ def test_an_entry_is_read_only_and_named_by_its_number(tmp_path_factory: pytest.
 
 def test_what_is_no_entry_in_a_ledgers_folder_is_told(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("store")
-    ledger = open_ledger(folder.as_uri(), PROJECT, MODEL, ENVIRONMENT)
+    ledger = Ledger(open_store(folder.as_uri()), PROJECT, MODEL, ENVIRONMENT)
     ledger.append(draft())
     (folder / PROJECT / "ledger" / MODEL / ENVIRONMENT / "notes.txt").write_text("mine")
     with pytest.raises(IntegrityError, match=r"notes\.txt is no entry"):

@@ -11,7 +11,7 @@ import pytest
 
 from mlops_config import cli
 from mlops_config.ledger.entries import Draft, Event, Reason
-from mlops_config.ledger.ledger import open_ledger
+from mlops_config.ledger.ledger import Ledger
 from mlops_config.store import open_store
 from tests.ledger.example_history import (
     FIRST_BATCH,
@@ -103,7 +103,7 @@ def test_filters_choose(command: Command, filters: list[str], expected: list[str
 
 def test_spans_reach_back_from_now(command: Command, tmp_path: Path) -> None:
     uri = (tmp_path / "new").as_uri()
-    ledger = open_ledger(uri, PROJECT, MODEL, "prod")
+    ledger = Ledger(open_store(uri), PROJECT, MODEL, "prod")
     for days in (20, 3, 0):
         ledger.append(Draft(event=Event.MONITORED, time=datetime.now(UTC) - timedelta(days=days)))
     counts = [
@@ -138,7 +138,7 @@ def test_entries_of_several_environments_are_told_apart(command: Command, tmp_pa
     uri = (tmp_path / "two").as_uri()
     for number, environment in enumerate(("prod", "dev", "prod")):
         when = datetime(2026, 1, 1, number, tzinfo=UTC)
-        open_ledger(uri, PROJECT, MODEL, environment).append(Draft(event=Event.MONITORED, time=when))
+        Ledger(open_store(uri), PROJECT, MODEL, environment).append(Draft(event=Event.MONITORED, time=when))
     rows = command("log", store=uri).out.splitlines()[1:]
     assert [row.split()[2] for row in rows] == [f"{name}/{MODEL}" for name in ("prod", "dev", "prod")]
 
@@ -152,7 +152,7 @@ def test_an_empty_ledger_says_so(command: Command, tmp_path: Path) -> None:
 def test_text_in_the_table_cannot_steer_a_terminal(command: Command, tmp_path: Path) -> None:
     uri = (tmp_path / "hostile").as_uri()
     reason = Reason(code="x", text="fine\r\x1b[1A\u202eevil")
-    open_ledger(uri, PROJECT, MODEL, "prod").append(
+    Ledger(open_store(uri), PROJECT, MODEL, "prod").append(
         Draft(event=Event.PROMOTED, time=datetime(2026, 1, 1, tzinfo=UTC), reasons=(reason,))
     )
     out = command("log", store=uri).out
@@ -260,7 +260,7 @@ def test_project_and_model_come_from_the_files_here(
 
     header = yaml.safe_load((ROOT / "configs/dev/dev_training_config.yaml").read_text())["metadata"]
     uri = (tmp_path / "here").as_uri()
-    ledger = open_ledger(uri, header["project"], header["model_name"], "dev")
+    ledger = Ledger(open_store(uri), header["project"], header["model_name"], "dev")
     ledger.append(Draft(event=Event.TRAINED, time=datetime(2026, 1, 1, tzinfo=UTC)))
     monkeypatch.setenv("MLOPS_STORE", uri)
     said = command("log", "--root", str(ROOT), "--format", "jsonl", names=False, store=None)

@@ -15,13 +15,14 @@ import pytest
 
 from mlops_config.console import TerminalConsole
 from mlops_config.contract.validation import validate
-from mlops_config.ledger.ledger import open_ledger
+from mlops_config.ledger.ledger import Ledger
 from mlops_config.pipeline import bundle_of, files_of
 from mlops_config.retrying import Retries
 from mlops_config.runtime.context import Configs, JobContext, Provenance
 from mlops_config.runtime.notifying import notify
 from mlops_config.runtime.tracking import registry_from_environment
 from mlops_config.settings import Settings
+from mlops_config.store import open_store
 from tests.runtime.retraining.scenes import ROOT, retrain_config
 from tests.services.processes import free_port
 
@@ -91,7 +92,7 @@ def context(tmp_path: Path, said: io.StringIO) -> JobContext:
         now=datetime.now(UTC),
         console=TerminalConsole(said),
         registry=registry_from_environment(tmp_path),
-        ledger=open_ledger(tmp_path.as_uri(), "city-taxi", "trip-fare", "dev"),
+        ledger=Ledger(open_store(tmp_path.as_uri()), "city-taxi", "trip-fare", "dev"),
         dag_run="city-taxi.trip-fare.dev.retraining/scheduled",
     )
 

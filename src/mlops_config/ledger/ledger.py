@@ -200,14 +200,3 @@ class Ledger:
 def _identity(entry: LedgerEntry | None) -> str | None:
     # By digest, since two NaN are the same metric here and differ everywhere else.
     return entry.digest if entry else None
-
-
-def open_ledger(uri: str, project: str, model_name: str, environment: str) -> Ledger:
-    """The ledger in the store at ``uri``; nothing is read or written yet.
-
-    Raises:
-        UsageError: ``uri`` names no store.
-    """
-    from mlops_config.store import open_store
-
-    return Ledger(open_store(uri), project, model_name, environment)

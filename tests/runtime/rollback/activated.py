@@ -8,8 +8,9 @@ from pathlib import Path
 
 from mlops_config.cli import main
 from mlops_config.ledger.entries import Draft, Event
-from mlops_config.ledger.ledger import Ledger, open_ledger
+from mlops_config.ledger.ledger import Ledger
 from mlops_config.release.record import ReleaseRecord
+from mlops_config.store import open_store
 from tests.repositories import Repository
 
 RETENTIONS = {"0.1.0": "P7D", "0.2.0": "P14D", "0.3.0": "P21D"}
@@ -53,7 +54,7 @@ def retention(file: Path) -> str:
 
 def ledger_of(folder: Path) -> Ledger:
     """The dev environment's ledger."""
-    return open_ledger((folder / ".mlops-config/store").as_uri(), "city-taxi", "trip-fare", "dev")
+    return Ledger(open_store((folder / ".mlops-config/store").as_uri()), "city-taxi", "trip-fare", "dev")
 
 
 def record_of(folder: Path, name: str) -> ReleaseRecord:
