@@ -131,7 +131,8 @@ class Vertex:
             self.requests.append((operation, given))
             if operation in self.refusals:
                 raise self.refusals.pop(operation)
-            return getattr(self, f"_{_snake(operation)}")(given)
+            answer: dict[str, Any] = getattr(self, f"_{_snake(operation)}")(given)
+            return answer
         raise RefusedError(404, f"no method has the address {method} {path}")
 
     def _upload_model(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -296,7 +297,7 @@ def _check_request(operation: str, service: str, given: dict[str, Any], method: 
     missing = _missing(message)
     if missing:
         raise RefusedError(400, f"{operation} lacks the required {', '.join(missing)}")
-    sent = transcode(_rules(operation, service), message)
+    sent = transcode(_rules(operation, service), message)  # type: ignore[no-untyped-call]  # Google's
     if (sent["method"].upper(), sent["uri"]) != (method, path):
         raise RefusedError(404, f"{operation} is {sent['method']} {sent['uri']}, not {method} {path}")
 
