@@ -4,8 +4,7 @@ output "backend" {
     bucket       = module.state.bucket
     key          = each.state_key
     region       = var.region
-    encrypt      = true
-    use_lockfile = true
+    use_lockfile = true # and no `encrypt`, which asks S3 for AES256: the bucket's own key encrypts
   } }
 }
 

@@ -20,7 +20,6 @@ run "a_bucket_for_states_and_roles_for_github" {
       bucket       = "acme-terraform-777788889999"
       key          = "city-taxi/dev/aws.tfstate"
       region       = "eu-central-1"
-      encrypt      = true
       use_lockfile = true
     } }
     error_message = "States lie somewhere else: ${jsonencode(output.backend)}."
