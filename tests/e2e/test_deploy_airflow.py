@@ -247,6 +247,19 @@ def test_another_endpoint_deploys_the_champion_again_and_trains_nothing(story: S
 
 
 @pytest.mark.usefixtures("second")
+def test_what_somebody_paused_stays_so_until_a_deployment_needs_it_or_is_told_to(story: Story) -> None:
+    with AirflowApi.at(story.airflow.address, {}) as api:
+        names = (f"{DAG}.training", f"{DAG}.monitoring")
+        for name in names:
+            api._sent("PATCH", f"/dags/{name}", f"pausing {name}", body={"is_paused": True})
+        said = story.deploy("--run", "monitoring")
+        assert "paused    training: somebody paused its DAG" in said.out
+        assert [dag.is_paused for dag in map(api.dag, names) if dag] == [True, False]
+        assert "paused" not in story.deploy("--no-run", "--unpause").out
+        assert [dag.is_paused for dag in map(api.dag, names) if dag] == [False, False]
+
+
+@pytest.mark.usefixtures("second")
 def test_a_dag_that_airflow_cannot_make_is_exit_1_with_its_reason(story: Story) -> None:
     story.publish("1.4.0", {Kind.MONITORING: replacing("window: P1D", "window: P1D\nenabled: true")})
     broken = story.airflow.dags / "training_dag.py"

@@ -115,11 +115,20 @@ def test_dags_that_never_come_are_said_with_what_to_do() -> None:
     assert caught.value.exit_code == 3
 
 
-def test_only_what_is_paused_is_unpaused() -> None:
+PAUSED = {job: dag(job, is_paused=job != "inference") for job in DEPLOYMENT.jobs}
+
+
+def test_what_is_new_is_unpaused() -> None:
     api = Scripted()
-    paused = [dag("monitoring", is_paused=True), dag("training")]
-    assert unpause(api, DEPLOYMENT, paused) == ["monitoring"]
-    assert api.unpaused == [DEPLOYMENT.dag_id("monitoring")]
+    assert unpause(api, PAUSED, ()) == (("training", "monitoring", "retraining"), ())
+    assert DEPLOYMENT.dag_id("inference") not in api.unpaused
+
+
+def test_what_somebody_paused_stays_so_unless_it_is_needed_or_asked_for() -> None:
+    api = Scripted(going=[run("success", "scheduled__2026-11-01")])
+    assert unpause(api, PAUSED, {"training"}) == (("training",), ("monitoring", "retraining"))
+    assert api.unpaused == [TRAINING]
+    assert unpause(api, PAUSED, (), every=True).left == ()
 
 
 def test_a_run_carries_release_and_digest() -> None:

@@ -67,6 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-wait", action="store_true", help="start the DAG runs and leave them to Airflow")
     parser.add_argument(
+        "--unpause", action="store_true", help="let every DAG run, also those that somebody paused in Airflow"
+    )
+    parser.add_argument(
         "--timeout",
         type=_seconds,
         default=TIMEOUT_SECONDS,
@@ -208,6 +211,7 @@ def _wish(arguments: argparse.Namespace, settings: "Settings") -> "Wish":
         run=not arguments.no_run,
         wait=not arguments.no_wait,
         with_dags=arguments.with_dags,
+        unpause=arguments.unpause,
         patience=Patience(arguments.timeout),
         server_url=context.server_url if context else "https://github.com",
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlops_config.orchestration.deploying import Deployed, DeploymentPlan
+    from mlops_config.orchestration.deployment import Deployment
 
 Rows = list[tuple[str, str]]
 
@@ -37,8 +38,9 @@ def planned_rows(plan: "DeploymentPlan", folder: str | None) -> Rows:
     ]
     label = "DAGs"
     for name, job in deployment.jobs.items():
-        when = f"{job.cron} {job.timezone}" if job.cron else _OTHERWISE.get(name, "on request")
-        rows.append((label, f"{deployment.dag_id(name)}: {when}, by {job.execution['type']}"))
+        rows.append(
+            (label, f"{deployment.dag_id(name)}: {_when(deployment, name)}, by {job.execution['type']}")
+        )
         label = ""
     rows += [
         ("runs", f"{each.job}{f' ({each.only} only)' if each.only else ''} as {plan.run_id}: {each.because}")
@@ -47,7 +49,14 @@ def planned_rows(plan: "DeploymentPlan", folder: str | None) -> Rows:
     return rows if plan.runs else [*rows, ("runs", "nothing")]
 
 
-_OTHERWISE = {"retraining": "when a drift report arrives"}
+def _when(deployment: "Deployment", name: str) -> str:
+    """When a job's DAG runs; retraining goes by monitoring's schedule where it has none of its own."""
+    job = deployment.jobs[name]
+    timed = job if job.cron or name != "retraining" else deployment.jobs["monitoring"]
+    times = [f"{timed.cron} {timed.timezone}"] if timed.cron else []
+    if name == "retraining":
+        times.append("when a drift report arrives")
+    return " and ".join(times) or "on request"
 
 
 def deployed_rows(done: "Deployed") -> Rows:
@@ -64,6 +73,7 @@ def deployed_rows(done: "Deployed") -> Rows:
             trained = activation.model.config_digest
             rows.append(("model", f"{activation.model.uri}{f', trained with {trained}' if trained else ''}"))
     rows += [("waits", sentence) for sentence in done.held]
+    rows += [("paused", f"{job}: somebody paused its DAG; it runs on --unpause") for job in done.paused]
     rows += [("record" if path.suffix == ".json" else "notes", str(path)) for path in done.written]
     return rows
 

@@ -5,7 +5,7 @@ interrupted goes on when the same command is given again.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -140,12 +140,31 @@ def concerns(error: ParseError, deployment: Deployment) -> bool:
     return name in dag_files()
 
 
-def unpause(api: AirflowApi, deployment: Deployment, dags: Iterable[Dag]) -> list[str]:
-    """Lets the scheduler run all of them; the names of the jobs that were paused."""
-    paused = [dag.dag_id for dag in dags if dag.is_paused]
-    for dag_id in paused:
-        api.unpause(dag_id)
-    return [job for job in deployment.jobs if deployment.dag_id(job) in paused]
+class Unpaused(NamedTuple):
+    """What became of the DAGs that were paused, by the names of their jobs."""
+
+    now: tuple[str, ...] = ()
+    """The scheduler runs them from now on."""
+    left: tuple[str, ...] = ()
+    """Somebody paused them, and so they stay."""
+
+
+def unpause(
+    api: AirflowApi, dags: Mapping[str, Dag], needed: Collection[str], *, every: bool = False
+) -> Unpaused:
+    """Lets the scheduler run each DAG that is new, or of a job that is ``needed``; ``every`` one if asked to.
+
+    A DAG that has run before was paused by somebody, perhaps in the middle of an incident: a release that
+    comes along is no reason to set it going again.
+    """
+    now, left = [], []
+    for job, dag in dags.items():
+        if dag.is_paused and not (every or job in needed) and api.runs(dag.dag_id):
+            left.append(job)
+        elif dag.is_paused:
+            api.unpause(dag.dag_id)
+            now.append(job)
+    return Unpaused(tuple(now), tuple(left))
 
 
 def request_run(

@@ -55,6 +55,8 @@ class Wish:
     run: bool = True
     wait: bool = True
     with_dags: bool = False
+    unpause: bool = False
+    """Also the DAGs that somebody paused."""
     patience: Patience = field(default_factory=lambda: Patience(7200.0))
     server_url: str = "https://github.com"
 
@@ -84,6 +86,8 @@ class Deployed:
     """Of the deployment's file."""
     ended: tuple[Ended, ...] = ()
     written: tuple[Path, ...] = ()
+    paused: tuple[str, ...] = ()
+    """Jobs whose DAGs somebody paused in Airflow, and that stay so."""
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -105,6 +109,7 @@ class Deployed:
             "deployment": self.address,
             "activation": activation.model_dump(mode="json") if activation else None,
             "held": list(self.held),
+            "paused": list(self.paused),
         }
 
 
@@ -185,8 +190,9 @@ def deploy(
         with console.stage("parse") as log:
             dags = await_dags(api, deployment, known, wish.patience, log.progress)
             log.done(f"{len(dags)} DAGs are of release {deployment.release}")
-        if woken := unpause(api, deployment, dags.values()):
-            console.say(f"unpaused {', '.join(woken)}")
+        woken = unpause(api, dags, {each.job for each in plan.runs}, every=wish.unpause)
+        if woken.now:
+            console.say(f"unpaused {', '.join(woken.now)}")
         if not plan.runs:
             console.say("no DAG run is needed: " + ("none was wanted" if not wish.run else "nothing changed"))
         asked = [request_run(api, deployment, each, plan.run_id, console.say) for each in plan.runs]
@@ -197,7 +203,7 @@ def deploy(
         where = api.address
     record = _written_down(plan, ended, address, folder, where, wish, console, infrastructure)
     written = write_feedback(record, plan.released, wish.store, wish.validators, wish.output, wish.server_url)
-    return Deployed(record, plan, address, ended, written)
+    return Deployed(record, plan, address, ended, written, woken.left)
 
 
 def _write(plan: DeploymentPlan, folder: DagFolder, standing: Standing, wish: Wish, console: Console) -> str:
