@@ -276,6 +276,11 @@ def test_what_is_made_is_called_what_deploying_may_change(dev: Applied, bootstra
     )
 
 
+def test_whoever_applies_may_share_data_that_is_called_otherwise(bootstrap: Applied) -> None:
+    planned = bootstrap.workspace.done("plan", "-input=false", "-no-color", '-var=data_buckets=["acme-trips"]')
+    assert planned.count(r'"resource.name == \"projects/_/buckets/acme-trips\""') == 2, "deploy and rollback"
+
+
 def test_workflows_see_the_two_secrets_that_terraform_writes_and_no_others(
     dev: Applied, bootstrap: Applied
 ) -> None:

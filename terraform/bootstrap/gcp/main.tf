@@ -51,6 +51,12 @@ locals {
     var.store != null ? "gs://${var.store.bucket}/${var.store.prefix}" : try("gs://${local.buckets[environment]}", null)
   }
 
+  # What the names of the environments' buckets begin with. They are cut at 48 letters and at 50 (modules/airflow/gcp,
+  # modules/environment/gcp): a longer beginning would fit no cut name, and whoever deploys could not make the bucket.
+  bucket_prefixes = distinct([for each in values(var.environments) : substr(
+    startswith(coalesce(each.name, "${var.name}-"), "${var.name}-") ? "${var.project_id}-${var.name}-" : "${var.project_id}-${each.name}", 0, 48
+  )])
+
   images = try(regex("^projects/(?P<project>[^/]+)/locations/(?P<region>[^/]+)/repositories/(?P<repository>[^/]+)$", var.image_repository), {
     project    = var.project_id
     region     = var.region
@@ -106,7 +112,8 @@ module "github_oidc" {
   repository         = var.repository
   environments       = { for environment, each in var.environments : environment => { publish_refs = each.publish_refs, secrets_prefix = each.secrets_prefix } }
   state              = { bucket = module.state.bucket, prefix = var.name }
-  bucket_prefixes    = ["${var.project_id}-${var.name}-"]
+  bucket_prefixes    = local.bucket_prefixes
+  data_buckets       = var.data_buckets
   store              = var.store
   image_repository   = var.image_repository
   default_branch     = var.default_branch

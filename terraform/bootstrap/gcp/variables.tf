@@ -51,7 +51,7 @@ variable "repository" {
 }
 
 variable "environments" {
-  description = "GitHub environments of this project, as in modules/github_oidc/gcp/variables.tf. name: as its root names everything, <project>-<model>-<environment>; with it github_variables say where releases go."
+  description = "GitHub environments of this project, as in modules/github_oidc/gcp/variables.tf. name: as its root names everything, <project>-<model>-<environment>; with it github_variables say where releases go. Names that begin otherwise than with this project's are let in too, as far as there are two beginnings of buckets at most."
   type        = map(object({ publish_refs = list(string), secrets_prefix = optional(string), name = optional(string) }))
 
   validation {
@@ -69,6 +69,13 @@ variable "store" {
   description = "A store of yours for releases, where the root modules are given artifact_store.uri; null: they make one."
   type        = object({ bucket = string, prefix = string })
   default     = null
+}
+
+variable "data_buckets" {
+  description = "Buckets that the files read or write, or that packages lie in, and whose names do not begin as the environments' own do (<project_id>-<name>-): applying lets jobs and models in to them. Names, without gs://."
+  type        = list(string)
+  default     = []
+  nullable    = false
 }
 
 variable "image_repository" {

@@ -52,6 +52,43 @@ run "a_long_name_is_cut_as_the_root_cuts_it" {
   }
 }
 
+run "whoever_deploys_may_change_buckets_by_the_beginning_of_their_names" {
+  command = plan
+  assert {
+    condition     = local.bucket_prefixes == tolist(["acme-ml-dev-city-taxi-"])
+    error_message = "Deploying may change other buckets: ${jsonencode(local.bucket_prefixes)}."
+  }
+}
+
+run "a_cut_name_begins_with_what_deploying_may_change" {
+  command = plan
+  variables {
+    name         = "city-taxis-of-very-large-towns"
+    project_id   = "acme-ml-dev-of-a-very-long-1"
+    environments = { dev = { publish_refs = [], name = "city-taxis-of-very-large-towns-0123abcd" } }
+  }
+  assert {
+    condition = alltrue([for prefix in local.bucket_prefixes :
+      length(prefix) == 48 && startswith(output.github_variables.dev.MLOPS_STORE, "gs://${prefix}")
+    ])
+    error_message = "Deploying could not make ${output.github_variables.dev.MLOPS_STORE}: ${jsonencode(local.bucket_prefixes)}."
+  }
+}
+
+run "an_environment_with_a_name_of_its_own_has_its_own_buckets" {
+  command = plan
+  variables {
+    environments = {
+      dev     = { publish_refs = [], name = "city-taxi-trip-fare-dev" }
+      staging = { publish_refs = [], name = "fares-staging" }
+    }
+  }
+  assert {
+    condition     = local.bucket_prefixes == tolist(["acme-ml-dev-city-taxi-", "acme-ml-dev-fares-staging"])
+    error_message = "Deploying may change other buckets: ${jsonencode(local.bucket_prefixes)}."
+  }
+}
+
 run "what_is_yours_is_named" {
   command = plan
   variables {
