@@ -24,6 +24,7 @@ from mlops_config.console import TerminalConsole
 from mlops_config.errors import ServiceError, UsageError
 from mlops_config.orchestration.activating import (
     DagBrokenError,
+    Patience,
     await_dags,
     await_run,
     concerns,
@@ -246,6 +247,16 @@ def test_a_run_that_takes_longer_than_the_time_is_left_to_airflow() -> None:
         await_run(Scripted(runs=[run("running")]), RECORD, clock.patience(60), TerminalConsole(quiet=True))
     assert clock.now == pytest.approx(60)
     assert "again to wait on" in (caught.value.hint or "")
+
+
+def test_whoever_stops_waiting_is_told_that_the_run_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    def stop(_: float) -> None:
+        raise KeyboardInterrupt
+
+    patience = Patience(600, sleep=stop)
+    with pytest.raises(KeyboardInterrupt):
+        await_run(Scripted(runs=[run("running")]), RECORD, patience, TerminalConsole())
+    assert f"training goes on in Airflow without us: {RECORD.url}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,9 @@ def await_run(api: AirflowApi, run: DagRunRecord, patience: Patience, console: C
     try:
         with console.stage(run.job) as log:
             tasks = _follow(api, run, patience, console, log)
+    except KeyboardInterrupt:
+        console.say(f"{run.job} goes on in Airflow without us: {run.url}")
+        raise
     except _RunFailedError as failure:
         ended = run.model_copy(update={"state": "failed"})
         return Ended(ended, _failure(api, ended, failure.tasks))
