@@ -23,6 +23,7 @@ from mlops_config.store import open_store
 from tests.e2e.airflow_jobs import Place, edits_of, eventually, jobs_of, kill, parent_of
 from tests.orchestration.releases import release, replacing
 from tests.runtime.projects import ROOT, write_trips
+from tests.services.airflow import report_asset_event
 
 PROJECT, MODEL = "faults", "trip-fare"
 NUMBERS = count()
@@ -183,12 +184,12 @@ def test_reports_that_come_twice_or_together_wake_one_retraining_after_the_other
     place.deploy("1.0.0")
     report = asset_uri(place.environment, PROJECT, MODEL, "drift-report")
     place.hold("retraining")
-    place.api.report_asset_event(report, {"environment": place.environment})
+    report_asset_event(place.api.address, report, {"environment": place.environment})
     retraining = place.dag_id("retraining")
     first = eventually(lambda: place.api.runs(retraining), lambda: place.api.asset_events())[0]
     place.begun("retraining", f"{retraining}/{first.run_id}")
     for _ in range(3):
-        place.api.report_asset_event(report, {"environment": place.environment})
+        report_asset_event(place.api.address, report, {"environment": place.environment})
     place.release("retraining")
     place.succeeded("retraining", first.run_id)
     eventually(
@@ -227,7 +228,8 @@ def test_what_another_environment_reports_in_prods_name_is_refused_before_anythi
 ) -> None:
     prod = place_of("wallforged", tmp_path)
     prod.deploy("1.0.0")
-    api.report_asset_event(asset_uri("wallforged", PROJECT, MODEL, "drift-report"), {"environment": "dev"})
+    report = asset_uri("wallforged", PROJECT, MODEL, "drift-report")
+    report_asset_event(api.address, report, {"environment": "dev"})
     (run,) = eventually(lambda: api.runs(prod.dag_id("retraining")), lambda: api.asset_events())
     assert prod.ended("retraining", run.run_id).state == "failed"
     log = "\n".join(api.log(prod.task("retraining", run.run_id, "verify")))

@@ -10,7 +10,7 @@ import requests
 import yaml
 from openapi_core import Config, OpenAPI
 from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
-from tests.services.airflow import running_airflow
+from tests.services.airflow import report_asset_event, running_airflow
 from tools.environments import AIRFLOW_VERSIONS
 from tools.environments import airflow as airflow_environment
 from tools.loop.servers_airflow import Airflow
@@ -182,24 +182,21 @@ def test_a_run_that_failed_goes_on_with_the_tasks_that_are_cleared(api: AirflowA
     }
 
 
-def test_asset_events_are_reported_and_listed(api: AirflowApi) -> None:
-    api.report_asset_event(MODEL, {"environment": "dev"})
+def test_asset_events_are_listed(api: AirflowApi, http: HttpClient) -> None:
+    login = FetchedLogin(api.address, USER, PASSWORD)
+    report_asset_event(api.address, MODEL, {"environment": "dev"}, login=login, http=http)
     (event,) = api.asset_events()
     assert (event.uri, event.extra["environment"]) == (MODEL, "dev")
     assert api.asset_events(source_dag_id=TRAINING) == []
-    with pytest.raises(UsageError, match="names the asset x-mlops://prod/taxi/fare/model"):
-        api.report_asset_event("x-mlops://prod/taxi/fare/model", {})
 
 
-def test_connections_and_variables_are_set_and_set_again(api: AirflowApi) -> None:
+def test_a_connection_is_set_and_set_again(api: AirflowApi) -> None:
     for value in ("one", "two"):
         api.put_connection("mlops_dev", {"environment": "dev", "root": value})
-        api.put_variable("mlops_dev", value)
     http = HttpClient()
     headers = FetchedLogin(api.address, USER, PASSWORD).headers(http, "GET", "")
-    for path, key, field in (("connections", "mlops_dev", "extra"), ("variables", "mlops_dev", "value")):
-        answer = http.request("GET", f"{api.address}/api/v2/{path}/{key}", headers=headers)
-        assert "two" in answer.json()[field]
+    answer = http.request("GET", f"{api.address}/api/v2/connections/mlops_dev", headers=headers)
+    assert "two" in answer.json()["extra"]
 
 
 def test_a_token_that_has_run_out_is_fetched_anew_once(airflow: Airflow, http: HttpClient) -> None:

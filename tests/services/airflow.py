@@ -1,14 +1,17 @@
 """A real Airflow: API server, scheduler, DAG processor and triggerer, on a free port of loopback."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tools.environments import airflow as airflow_environment
 from tools.loop.servers import Servers
 from tools.loop.servers_airflow import PARTS, Airflow
 
+from mlops_config.http import HttpClient
+from mlops_config.orchestration.api_login import FetchedLogin, Login
 from tests.services import unavailable
 
 
@@ -48,3 +51,25 @@ def running_airflow(
             airflow.command("dags", "reserialize")
         airflow.until_healthy()
         yield airflow
+
+
+def report_asset_event(
+    address: str,
+    uri: str,
+    extra: Mapping[str, Any],
+    *,
+    login: Login | None = None,
+    http: HttpClient | None = None,
+) -> None:
+    """Reports an event of an asset that some DAG names, as an operator does by hand."""
+    http, login = http or HttpClient(), login or FetchedLogin(address)
+
+    def asked(method: str, path: str, **options: Any) -> Any:
+        url = f"{address}/api/v2{path}"
+        answer = http.request(method, url, headers=login.headers(http, method, url), **options)
+        assert answer.ok, answer.text
+        return answer.json()
+
+    known = asked("GET", "/assets", params={"uri_pattern": uri})["assets"]
+    (number,) = [each["id"] for each in known if each["uri"] == uri]
+    asked("POST", "/assets/events", json={"asset_id": number, "extra": dict(extra)})

@@ -235,29 +235,15 @@ class AirflowApi:
         found = self._pages("/assets/events", "asset_events", "listing asset events", query)
         return [event_of(each) for each in found]
 
-    def report_asset_event(self, uri: str, extra: Mapping[str, Any]) -> None:
-        """Reports an event of an asset that some DAG names, as an operator by hand does.
-
-        Raises:
-            UsageError: no DAG names such an asset.
-        """
-        query = {"uri_pattern": uri}
-        known = self._pages("/assets", "assets", f"looking for the asset {uri}", query)
-        found = next((each["id"] for each in known if each["uri"] == uri), None)
-        if found is None:
-            raise UsageError(f"no DAG of Airflow at {self.address} names the asset {uri}")
-        body = {"asset_id": found, "extra": dict(extra)}
-        doing = f"reporting an event of {uri}"
-        self._json(self._sent("POST", "/assets/events", doing, body=body))
-
     def put_connection(self, connection_id: str, extra: Mapping[str, Any]) -> None:
         """Makes the generic Connection with this ``extra``, or gives it to the one that is there."""
         body = {"connection_id": connection_id, "conn_type": "generic", "extra": json.dumps(extra)}
-        self._put("/connections", connection_id, body, f"setting the Connection {connection_id}")
-
-    def put_variable(self, key: str, value: str) -> None:
-        """Makes the Variable, or gives the one that is there this value."""
-        self._put("/variables", key, {"key": key, "value": value}, f"setting the Variable {key}")
+        doing = f"setting the Connection {connection_id}"
+        response = self._sent("POST", "/connections", doing, body=body, repeatable=True)
+        if response.status_code == requests.codes.conflict:
+            path = f"/connections/{_in_path(connection_id)}"
+            response = self._sent("PATCH", path, doing, body=body, repeatable=True)
+        self._json(response, doing)
 
     def page(self, dag_id: str, run_id: str | None = None, task_id: str | None = None) -> str:
         """The address of the page of a DAG, of a run of it, or of a task of that."""
@@ -265,13 +251,6 @@ class AirflowApi:
         path += f"/runs/{_in_path(run_id)}" if run_id else ""
         path += f"/tasks/{_in_path(task_id)}" if run_id and task_id else ""
         return self.address + path
-
-    def _put(self, path: str, name: str, body: Mapping[str, Any], doing: str) -> None:
-        response = self._sent("POST", path, doing, body=body, repeatable=True)
-        if response.status_code == requests.codes.conflict:
-            place = f"{path}/{_in_path(name)}"
-            response = self._sent("PATCH", place, doing, body=body, repeatable=True)
-        self._json(response, doing)
 
     def _pages(
         self, path: str, key: str, doing: str, query: Mapping[str, str] | None = None
