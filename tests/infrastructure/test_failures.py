@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mlops_config.errors import IntegrityError, MlopsConfigError, ServiceError, UsageError
-from mlops_config.infrastructure.failures import (
-    ApplyFailedError,
+from mlops_config.infrastructure.diagnostics import Diagnostic, errors_of
+from mlops_config.infrastructure.failures import ApplyFailedError, apply_failure, failure
+from mlops_config.infrastructure.known_failures import (
     Attempt,
-    Diagnostic,
     StalePlanError,
     StateLockedError,
-    apply_failure,
-    errors_of,
-    failure,
 )
 from mlops_config.infrastructure.program import Program
 from mlops_config.infrastructure.progress import Step

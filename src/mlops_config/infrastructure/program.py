@@ -14,14 +14,12 @@ from typing import Any
 
 from mlops_config.console import Console
 from mlops_config.errors import MlopsConfigError, ServiceError, UsageError, of_os_error
-from mlops_config.infrastructure.failures import (
+from mlops_config.infrastructure.diagnostics import errors_of, warnings_of
+from mlops_config.infrastructure.failures import apply_failure, failure
+from mlops_config.infrastructure.known_failures import (
     MINIMUM_VERSION,
     Attempt,
-    apply_failure,
-    errors_of,
-    failure,
     how_to_get,
-    warnings_of,
 )
 from mlops_config.infrastructure.plan import DEFAULT_WORKSPACE, Plan
 from mlops_config.infrastructure.progress import Events, Step

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from mlops_config.contract.rules.identity import endpoint_name
 from mlops_config.contract.rules.walk import nodes
+from mlops_config.digests import DIGEST_PATTERN
 from mlops_config.findings import ConfigPath, format_path
 from mlops_config.infrastructure.alert_variables import (
     alert_sources,
@@ -29,9 +30,9 @@ FILE_NAME = "release.auto.tfvars.json"
 _SECRET = "secret://"  # noqa: S105 - how a reference begins, no secret
 _IN_SECONDS = timedelta(days=1)
 
-DIGEST = r"^sha256:[0-9a-f]{64}$"
+DIGEST = rf"^{DIGEST_PATTERN}$"
 COMMIT = r"^[0-9a-f]{40}([0-9a-f]{24})?$"
-IMAGE = r"^[a-z0-9][a-zA-Z0-9._:/-]*@sha256:[0-9a-f]{64}$"
+IMAGE = rf"^[a-z0-9][a-zA-Z0-9._:/-]*@{DIGEST_PATTERN}$"
 
 READS: tuple[tuple[Kind, ConfigPath], ...] = (
     (Kind.TRAINING, ("data", "source", "uri")),
