@@ -175,10 +175,17 @@ def test_a_release_without_a_store_says_where_it_goes(run):
     assert "no store is named" in warning.message
 
 
-def test_a_pull_request_builds_nothing_whatever_the_stages_say(run, store, tmp_path):
-    ran = run(stages=FULL, stores=store, event="pull_request", ref="refs/pull/7/merge")
+@pytest.mark.parametrize(
+    ("event", "ref", "what"),
+    [
+        ("pull_request", "refs/pull/7/merge", "a pull request"),
+        ("merge_group", "refs/heads/gh-readonly-queue/main/pr-7-0a1b", "a merge queue"),
+    ],
+)
+def test_what_is_not_merged_builds_nothing_whatever_the_stages_say(event, ref, what, run, store, tmp_path):
+    ran = run(stages=FULL, stores=store, event=event, ref=ref)
     assert ran.exit_code == 0, ran.printed
-    assert "a pull request builds and publishes nothing" in ran.printed
+    assert f"{what} builds and publishes nothing" in ran.printed
     assert not (tmp_path / "store").exists()
 
 

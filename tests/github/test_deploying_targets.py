@@ -94,6 +94,15 @@ def test_a_pull_request_is_never_deployed(root, event):
         found(root, event, ("dev",), "deploy")
 
 
+@pytest.mark.parametrize("event", ["merge_group", "push"])
+def test_what_waits_in_a_merge_queue_is_planned_and_never_deployed(root, event):
+    queued = {"ref": f"refs/heads/gh-readonly-queue/main/pr-7-{'a' * 40}"}
+    assert found(root, event, **queued) == ("plan", ("dev", "prod"))
+    assert found(root, event, ("prod",), **queued) == ("plan", ("prod",))
+    with pytest.raises(UsageError, match="never deployed"):
+        found(root, event, ("prod",), "deploy", **queued)
+
+
 @pytest.mark.parametrize("event", ["pull_request", "pull_request_target"])
 def test_nothing_is_planned_with_credentials_for_a_fork(root, event):
     targets = targets_of(("dev",), "plan", context(root, event, fork=True), SETTINGS, root)
@@ -151,6 +160,12 @@ def test_the_step_says_of_a_fork_what_is_left_out(step_of, capsys):
     values, printed = said_by(step_of("pull_request", fork=True, **{"for": "deployment"}), capsys)
     assert values["environments"] == "[]"
     assert f"::notice title=mlops-config::{LEFT_OUT}" in printed
+
+
+def test_what_waits_in_a_merge_queue_is_not_released(step_of, capsys):
+    values, printed = said_by(step_of("merge_group", environments="prod"), capsys)
+    assert values["environments"] == "[]"
+    assert "what is not merged releases nothing" in printed
 
 
 def test_a_rollback_learns_which_program_it_needs(step_of, capsys):

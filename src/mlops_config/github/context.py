@@ -16,6 +16,7 @@ from mlops_config.errors import UsageError
 
 MAX_EVENT_BYTES = 26 * 1024 * 1024
 """GitHub's own limit on an event payload is 25 MB."""
+_MERGE_QUEUE = "refs/heads/gh-readonly-queue/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,18 @@ class GitHubContext:
         if not isinstance(payload, dict):
             raise UsageError("the event payload in GITHUB_EVENT_PATH is JSON, but not an object")
         return payload
+
+    @property
+    def unmerged(self) -> bool:
+        """Whether this run is about what is not merged yet: a pull request, or a group in a merge queue.
+
+        GitHub pushes a group to a branch of its own besides, which an ``on: push`` for all branches sees too.
+        """
+        return (
+            self.event_name.startswith("pull_request")
+            or self.event_name == "merge_group"
+            or self.ref.startswith(_MERGE_QUEUE)
+        )
 
     @property
     def pull_request(self) -> PullRequest | None:

@@ -29,24 +29,24 @@ def targets_of(
 ) -> Targets:
     """What a run of deploy.yml is about.
 
-    Without a ``mode`` the event says: a pull request plans, a schedule looks for drift, anything else
-    deploys. Without ``names`` a deployment is to the environment of the branch or tag, and the others are of
-    every environment that has a root module in the work tree. A pull request from a fork gets no
-    credentials, so nothing is planned for it.
+    Without a ``mode`` the event says: a pull request and a merge queue plan, a schedule looks for drift,
+    anything else deploys. Without ``names`` a deployment is to the environment of the branch or tag, and
+    the others are of every environment that has a root module in the work tree. A pull request from a fork
+    gets no credentials, so nothing is planned for it.
 
     Raises:
         UsageError: a name is not in the settings, the ref belongs to no environment, no environment has a
-            root module, or a pull request is to be deployed.
+            root module, or what is not merged is to be deployed.
     """
     chosen = mode or _mode_of(context)
     if chosen not in MODES:
         raise UsageError(f"the input mode is {mode!r}", hint=f"it is {', '.join(MODES)}, or empty")
-    pull_request = context.pull_request
-    if pull_request is not None and chosen == "deploy":
+    if context.unmerged and chosen == "deploy":
         raise UsageError(
-            "a pull request is planned and never deployed",
+            "what is not merged, as a pull request or in a merge queue, is planned and never deployed",
             hint="leave mode empty; what was merged is deployed by a push",
         )
+    pull_request = context.pull_request
     found = known(names, settings)
     if pull_request is not None and pull_request.from_fork:
         return Targets((), chosen, LEFT_OUT)
@@ -75,7 +75,7 @@ def require_terraform(settings: Settings) -> None:
 
 
 def _mode_of(context: GitHubContext) -> str:
-    if context.event_name.startswith("pull_request"):
+    if context.unmerged:
         return "plan"
     return "drift" if context.event_name == "schedule" else "deploy"
 

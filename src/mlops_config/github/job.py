@@ -33,8 +33,9 @@ def run_job(step: Step) -> int:
     root, settings = step.tree(inputs.working_directory, inputs.settings)
     if inputs.config_dir:
         settings = settings._replace(config_dir=inputs.config_dir)
-    if step.context.event_name.startswith("pull_request") and inputs.stages != ("validate",):
-        step.console.say("a pull request builds and publishes nothing: every environment is validated")
+    if step.context.unmerged and inputs.stages != ("validate",):
+        what = "a pull request" if step.context.event_name.startswith("pull_request") else "a merge queue"
+        step.console.say(f"{what} builds and publishes nothing: every environment is validated")
         inputs = replace(inputs, stages=("validate",), environment=None)
     make_output_folder(step.output)
     if "publish" in inputs.stages and not (inputs.stores or settings.stores):

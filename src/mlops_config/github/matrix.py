@@ -36,7 +36,8 @@ def find_environments(step: Step) -> int:
         if targets.left_out:
             step.tell(Posted(targets.left_out, refused=True))
     else:
-        found, none = environments_of(names, step.context, settings), "none: a pull request releases nothing"
+        found = environments_of(names, step.context, settings)
+        none = "none: what is not merged releases nothing"
     step.write(outputs | {"environments": json.dumps(found)})
     step.console.say(", ".join(found) or none)
     return 0
@@ -64,13 +65,13 @@ def collect(step: Step) -> int:
 def environments_of(names: tuple[str, ...], context: GitHubContext, settings: Settings) -> list[str]:
     """The environments to release to, in the settings' order: those named, else the ref's.
 
-    A pull request releases to none.
+    A pull request releases to none, and neither does a merge queue.
 
     Raises:
         UsageError: a name is not in the settings, or the ref belongs to no environment.
     """
     found = known(names, settings)
-    if context.event_name.startswith("pull_request"):
+    if context.unmerged:
         return []
     return found or [released_to(context, settings)]
 
