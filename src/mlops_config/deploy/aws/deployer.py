@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_config.deploy.aws import owned, requests
 from mlops_config.deploy.aws.calls import Calls, Clients, RefusedError, logs_hint, reason_of
+from mlops_config.deploy.aws.endpoints import CREATE_SECONDS, PREVIOUS_TAG, Described, Endpoints, previous_tag
 from mlops_config.deploy.interface import (
     Deployer,
     DeployFailedError,
@@ -12,34 +13,15 @@ from mlops_config.deploy.interface import (
     EndpointStatus,
     OnItsWayError,
     Progress,
-    State,
 )
 from mlops_config.deploy.references import resolved
-from mlops_config.deploy.rollout import ALL, Pace
-from mlops_config.deploy.smoke import predictions_of, smoke_test
+from mlops_config.deploy.rollout import Pace
+from mlops_config.deploy.smoke import smoke_test
 from mlops_config.errors import ServiceError, UsageError
 from mlops_config.retrying import Retries
 
 if TYPE_CHECKING:
     from mlops_config.contract.models.inference import AwsDeployer
-
-PREVIOUS_TAG = "mlops:previous:"
-"""On the endpoint, with the id of a revision behind it: the configuration that one replaced."""
-TESTED_TAG = "mlops:smoke-test"
-"""On a configuration whose smoke test passed."""
-
-_POLL_SECONDS = 15.0
-_CREATE_SECONDS = 3600.0
-_DELETE_SECONDS = 900.0
-_CHANGING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
-_STATES = {
-    "Creating": State.CREATING,
-    "Updating": State.UPDATING,
-    "SystemUpdating": State.UPDATING,
-    "RollingBack": State.ROLLING_BACK,
-    "Deleting": State.UPDATING,
-    "InService": State.IN_SERVICE,
-}
 
 
 class SageMakerDeployer(Deployer):
@@ -59,6 +41,7 @@ class SageMakerDeployer(Deployer):
         self._call = Calls(self._clients, retries)
         self._pace = pace or Pace()
         self._waits = waits
+        self._endpoints = Endpoints(self._call, self._pace, waits=waits)
 
     def deploy(self, deployment: Deployment, progress: Progress, *, wait: bool = True) -> EndpointStatus:
         """Creates or updates the endpoint. Traffic, waits and alarms during an update are SageMaker's."""
@@ -73,7 +56,7 @@ class SageMakerDeployer(Deployer):
         role = resolved(self._config.role, what="deployer.role")
         self._check_account()
         name, wanted = deployment.endpoint, requests.resource_name(deployment)
-        found = self._settled(
+        found = self._endpoints.settled(
             name, progress, requests.endpoint_of(deployment).rollout.timeout.total_seconds()
         )
         if found is not None and not self._waits:
@@ -81,10 +64,10 @@ class SageMakerDeployer(Deployer):
         if found is not None and found["EndpointStatus"] == "Failed":
             # DeleteEndpoint is all that SageMaker still takes for it.
             progress(f"{name} failed before: {found.get('FailureReason', 'no reason given')}; removing it")
-            self._delete_endpoint(name)
+            self._endpoints.remove(name)
             found = None
         if found is not None and found["EndpointConfigName"] == wanted:
-            if TESTED_TAG in self._tags_of_configuration(wanted):
+            if self._endpoints.is_tested(wanted):
                 progress(f"{deployment.revision.name} serves already")
             else:
                 # An earlier deploy ended between creating the endpoint and testing it.
@@ -101,36 +84,36 @@ class SageMakerDeployer(Deployer):
     def status(self, endpoint: str) -> EndpointStatus | None:
         """As ``DescribeEndpoint`` says. SageMaker does not tell the shares of a rollout under way: until it
         has ended, all traffic is shown at the revision before."""
-        found = self._describe(endpoint)
-        return None if found is None else self._status(found)
+        found = self._endpoints.find(endpoint)
+        return None if found is None else self._endpoints.status(found)
 
     def rollback(self, endpoint: str, progress: Progress) -> EndpointStatus:
         """Updates the endpoint to the configuration before; a rollout under way is waited for."""
-        found = self._settled(endpoint, progress, _CREATE_SECONDS)
+        found = self._endpoints.settled(endpoint, progress)
         if found is None:
             raise self._no_endpoint(endpoint)
-        current, tags = found["EndpointConfigName"], self._tags(found)
-        previous = tags.get(_previous_tag(current))
+        current, tags = found["EndpointConfigName"], self._endpoints.tags(found)
+        previous = tags.get(previous_tag(current))
         if previous is None:
             raise UsageError(
                 f"{endpoint} has no previous revision to go back to",
                 hint="deploy the model version that is to serve",
             )
-        self._untag(found, tags, _previous_tag(previous))
+        self._endpoints.forget(found, tags, previous_tag(previous))
         progress(f"going back to {previous}")
         self._call("sagemaker", "UpdateEndpoint", **requests.back(endpoint, previous))
-        after = self._settled(endpoint, progress, _CREATE_SECONDS)
+        after = self._endpoints.settled(endpoint, progress)
         if after is None or after["EndpointConfigName"] != previous or after["EndpointStatus"] != "InService":
             raise DeployFailedError(
                 f"{endpoint} did not go back to {previous}: {reason_of(after)}", hint=logs_hint(endpoint)
             )
-        self._untag(found, tags, _previous_tag(current))
-        return self._status(after)
+        self._endpoints.forget(found, tags, previous_tag(current))
+        return self._endpoints.status(after)
 
     def predict(self, endpoint: str, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Asks with ``InvokeEndpoint``."""
         try:
-            return self._ask(endpoint, rows)
+            return self._endpoints.ask(endpoint, rows)
         except ValueError as error:
             raise ServiceError(f"{endpoint}: {error}") from error
         except RefusedError as error:
@@ -141,10 +124,10 @@ class SageMakerDeployer(Deployer):
     def delete(self, endpoint: str, progress: Progress) -> None:
         """Removes the endpoint, its scaling and alarms, and all configurations and models made for it."""
         self._stop_scaling(endpoint)
-        self._settled(endpoint, progress, _CREATE_SECONDS)
-        self._delete_endpoint(endpoint)
+        self._endpoints.settled(endpoint, progress)
+        self._endpoints.remove(endpoint)
         for name in owned.named(self._call, "ListEndpoints", "Endpoints", "Endpoint", endpoint):
-            self._delete_endpoint(name)
+            self._endpoints.remove(name)
         for name in owned.named(
             self._call, "ListEndpointConfigs", "EndpointConfigs", "EndpointConfig", endpoint
         ):
@@ -184,9 +167,9 @@ class SageMakerDeployer(Deployer):
         request = requests.endpoint(deployment, name, requests.resource_name(deployment))
         self._call("sagemaker", "CreateEndpoint", **request)
         try:
-            self._until_started(name, progress)
+            self._endpoints.until_started(name, progress)
         except DeployFailedError:
-            self._delete_endpoint(name)
+            self._endpoints.remove(name)
             raise
         self._first_test(deployment, progress)
 
@@ -195,16 +178,16 @@ class SageMakerDeployer(Deployer):
         try:
             self._smoke_test(deployment, deployment.endpoint, progress)
         except DeployFailedError:
-            self._delete_endpoint(deployment.endpoint)
+            self._endpoints.remove(deployment.endpoint)
             raise
 
-    def _require_going(self, deployment: Deployment, found: Mapping[str, Any]) -> None:
+    def _require_going(self, deployment: Deployment, found: Described) -> None:
         """Tells of what failed since the last look, which nobody waited for; else it would be begun anew."""
-        wanted, tags = requests.resource_name(deployment), self._tags(found)
+        wanted, tags = requests.resource_name(deployment), self._endpoints.tags(found)
         if found["EndpointConfigName"] == wanted and found["EndpointStatus"] == "Failed":
-            self._delete_endpoint(deployment.endpoint)
-        elif found["EndpointConfigName"] != wanted and _previous_tag(wanted) in tags:
-            self._untag(found, tags, _previous_tag(wanted))
+            self._endpoints.remove(deployment.endpoint)
+        elif found["EndpointConfigName"] != wanted and previous_tag(wanted) in tags:
+            self._endpoints.forget(found, tags, previous_tag(wanted))
         else:
             return
         raise DeployFailedError(
@@ -212,20 +195,10 @@ class SageMakerDeployer(Deployer):
             hint=logs_hint(deployment.endpoint),
         )
 
-    def _until_started(self, name: str, progress: Progress) -> None:
-        found = self._settled(name, progress, _CREATE_SECONDS)
-        if found is None or found["EndpointStatus"] != "InService":
-            raise DeployFailedError(f"{name} did not start: {reason_of(found)}", hint=logs_hint(name))
-
     def _smoke_test(self, deployment: Deployment, name: str, progress: Progress) -> None:
         """Asks the endpoint of this name, and marks the revision's configuration as tested."""
-        progress(smoke_test(deployment, lambda rows: self._ask(name, rows), clock=self._pace.clock))
-        tested = self._call(
-            "sagemaker",
-            "DescribeEndpointConfig",
-            EndpointConfigName=requests.resource_name(deployment),
-        )
-        owned.add_tags(self._call, tested["EndpointConfigArn"], {TESTED_TAG: "passed"})
+        progress(smoke_test(deployment, lambda rows: self._endpoints.ask(name, rows), clock=self._pace.clock))
+        self._endpoints.mark_tested(requests.resource_name(deployment))
 
     def _rehearse(self, deployment: Deployment, progress: Progress) -> None:
         """Asks the revision on a small endpoint of its own: SageMaker has no way to ask a fleet that has no
@@ -240,7 +213,7 @@ class SageMakerDeployer(Deployer):
                 progress(f"starting {deployment.revision.name} for its smoke test on {name}")
                 self._make_configuration(requests.smoke_configuration(deployment))
                 self._call("sagemaker", "CreateEndpoint", **requests.endpoint(deployment, name, name))
-            self._until_started(name, progress)
+            self._endpoints.until_started(name, progress)
             self._smoke_test(deployment, name, progress)
         except KeyboardInterrupt:
             # SageMaker may refuse to remove it for minutes, and whoever interrupts us does not wait.
@@ -254,20 +227,20 @@ class SageMakerDeployer(Deployer):
         self._remove_rehearsal(name)
 
     def _remove_rehearsal(self, name: str) -> None:
-        self._delete_endpoint(name)
+        self._endpoints.remove(name)
         self._call.found("sagemaker", "DeleteEndpointConfig", EndpointConfigName=name)
 
-    def _update(self, deployment: Deployment, found: Mapping[str, Any], progress: Progress) -> None:
+    def _update(self, deployment: Deployment, found: Described, progress: Progress) -> None:
         name, wanted = deployment.endpoint, requests.resource_name(deployment)
         for alarm in requests.alarms(deployment):
             self._call("cloudwatch", "PutMetricAlarm", **alarm)
-        owned.add_tags(self._call, found["EndpointArn"], {_previous_tag(wanted): found["EndpointConfigName"]})
+        self._endpoints.remember(found, previous_tag(wanted), found["EndpointConfigName"])
         rollout = requests.endpoint_of(deployment).rollout
         progress(f"moving traffic to {deployment.revision.name} ({rollout.type})")
         self._call("sagemaker", "UpdateEndpoint", **requests.update(deployment))
-        after = self._settled(name, progress, rollout.timeout.total_seconds() + _CREATE_SECONDS)
+        after = self._endpoints.settled(name, progress, rollout.timeout.total_seconds() + CREATE_SECONDS)
         if after is None or after["EndpointConfigName"] != wanted or after["EndpointStatus"] != "InService":
-            self._untag(found, self._tags(found), _previous_tag(wanted))
+            self._endpoints.forget(found, self._endpoints.tags(found), previous_tag(wanted))
             raise DeployFailedError(
                 f"{deployment.revision.name} did not take over: {reason_of(after)}", hint=logs_hint(name)
             )
@@ -281,15 +254,14 @@ class SageMakerDeployer(Deployer):
         else:
             self._call("application-autoscaling", "RegisterScalableTarget", **scaling[0])
             self._call("application-autoscaling", "PutScalingPolicy", **scaling[1])
-        found = self._describe(name)
+        found = self._endpoints.find(name)
         if found is None:
             raise ServiceError(f"{name} was removed while it was deployed", hint="deploy again")
-        tags = self._tags(found)
-        kept = _previous_tag(found["EndpointConfigName"])
+        tags = self._endpoints.tags(found)
+        kept = previous_tag(found["EndpointConfigName"])
         stale = [key for key in tags if key.startswith(PREVIOUS_TAG) and key != kept]
-        if stale:
-            self._untag(found, tags, *stale)
-        return self._status(found)
+        self._endpoints.forget(found, tags, *stale)
+        return self._endpoints.status(found)
 
     def _stop_scaling(self, name: str) -> None:
         target = requests.scalable_target(name)
@@ -302,97 +274,5 @@ class SageMakerDeployer(Deployer):
         if found["ScalableTargets"]:
             self._call.found("application-autoscaling", "DeregisterScalableTarget", **target)
 
-    def _ask(self, name: str, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-        import json
-
-        try:
-            answer = self._call(
-                "sagemaker-runtime",
-                "InvokeEndpoint",
-                EndpointName=name,
-                ContentType="application/json",
-                Accept="application/json",
-                Body=json.dumps({"instances": list(rows)}).encode(),
-            )
-        except RefusedError as error:
-            if error.code == "ModelError":
-                raise ValueError(f"the server refused: {error.said}") from error
-            raise
-        return predictions_of(answer["Body"].read(), len(rows))
-
-    def _describe(self, name: str) -> Any:
-        return self._call.found("sagemaker", "DescribeEndpoint", EndpointName=name)
-
-    def _settled(self, name: str, progress: Progress, limit: float) -> Any:
-        """The endpoint once it does not change any more, or ``None`` when there is none."""
-        said = ""
-
-        def look() -> tuple[Any] | None:
-            nonlocal said
-            found = self._describe(name)
-            if found is None or found["EndpointStatus"] not in _CHANGING:
-                return (found,)
-            if found["EndpointStatus"] != said:
-                said = found["EndpointStatus"]
-                progress(f"{name} is {said}")
-            return None
-
-        if not self._waits and look() is None:
-            raise OnItsWayError(name, creating=said == "Creating")
-        ended = self._pace.until(look, limit=limit, every=_POLL_SECONDS)
-        if ended is None:
-            raise DeployFailedError(
-                f"{name} is still {said} after {limit / 60:.0f} minutes",
-                hint="SageMaker goes on by itself; run the same command again to wait on",
-            )
-        return ended[0]
-
-    def _delete_endpoint(self, name: str) -> None:
-        """Removes the endpoint once that is allowed (not while it changes), and waits until it is gone."""
-        if self._settled(name, lambda _line: None, _CREATE_SECONDS) is None:
-            return
-        self._call.found("sagemaker", "DeleteEndpoint", EndpointName=name)
-        if not self._waits:
-            return
-        gone = self._pace.until(
-            lambda: True if self._describe(name) is None else None,
-            limit=_DELETE_SECONDS,
-            every=_POLL_SECONDS,
-        )
-        if gone is None:
-            raise ServiceError(f"{name} is still there after {_DELETE_SECONDS / 60:.0f} minutes")
-
-    def _status(self, found: Mapping[str, Any]) -> EndpointStatus:
-        name, configuration = found["EndpointName"], found["EndpointConfigName"]
-        previous = self._tags(found).get(_previous_tag(configuration))
-        return EndpointStatus(
-            endpoint=name,
-            state=_STATES.get(found["EndpointStatus"], State.FAILED),
-            traffic={self._revision_name(configuration): ALL},
-            previous=self._revision_name(previous) if previous else None,
-            url=f"https://runtime.sagemaker.{self._config.region}.amazonaws.com/endpoints/{name}/invocations",
-            reason=found.get("FailureReason"),
-        )
-
-    def _revision_name(self, configuration: str) -> str:
-        """What the configuration's tag says; its own name when somebody took the tag away."""
-        return self._tags_of_configuration(configuration).get(requests.REVISION_TAG, configuration)
-
-    def _tags_of_configuration(self, name: str) -> dict[str, str]:
-        found = self._call.found("sagemaker", "DescribeEndpointConfig", EndpointConfigName=name)
-        return owned.tags_of(self._call, found["EndpointConfigArn"]) if found else {}
-
-    def _tags(self, found: Mapping[str, Any]) -> dict[str, str]:
-        return owned.tags_of(self._call, found["EndpointArn"])
-
-    def _untag(self, found: Mapping[str, Any], tags: Mapping[str, str], *keys: str) -> None:
-        there = [key for key in keys if key in tags]
-        if there:
-            self._call("sagemaker", "DeleteTags", ResourceArn=found["EndpointArn"], TagKeys=there)
-
     def _no_endpoint(self, name: str) -> UsageError:
         return UsageError(f"there is no endpoint {name} in {self._config.region}", hint="deploy it first")
-
-
-def _previous_tag(configuration: str) -> str:
-    return f"{PREVIOUS_TAG}{configuration.rpartition('-')[2]}"
