@@ -391,6 +391,17 @@ def test_a_rollback_is_planned_first_then_approved_and_waits_for_no_release():
     assert rollback["concurrency"]["cancel-in-progress"] == "false"
 
 
+@pytest.mark.parametrize(("name", "job"), [("deploy.yml", "deploy"), ("rollback.yml", "rollback")])
+def test_the_session_with_aws_lasts_as_long_as_the_job_may(name, job):
+    found = jobs(ROOT / ".github" / "workflows" / name)[job]
+    minutes = f"inputs.{job}-minutes"
+    (login,) = (step for step in found["steps"] if step["name"] == "Log in to AWS")
+    assert found["timeout-minutes"] == f"${{{{ {minutes} }}}}"
+    assert login["with"]["role-duration-seconds"] == (
+        f"${{{{ ({minutes} > 120 && 21600) || ({minutes} > 60 && 7200) || 3600 }}}}"
+    )
+
+
 def test_a_rollback_carries_out_what_was_planned_and_no_more():
     path = ROOT / ".github" / "workflows" / "rollback.yml"
     plan, rollback = (given for reference, given in uses(path) if reference == "$/action/rollback")
