@@ -1,7 +1,6 @@
 """What several verbs share: arguments, what they mean, and what is said where packages are missing."""
 
 import argparse
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +10,6 @@ if TYPE_CHECKING:
     from mlops_config.settings import Settings
 
 from mlops_config.errors import UsageError
-
-_DIGEST = r"sha256:[0-9a-f]{64}"
 
 
 def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
@@ -33,7 +30,9 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
 
 def sha256_digest(text: str) -> str:
     """An argument's ``type``: a whole digest, as every verb prints them."""
-    if not re.fullmatch(_DIGEST, text):
+    from mlops_config.digests import is_digest
+
+    if not is_digest(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no digest, sha256: and 64 hex digits")
     return text
 

@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import re
 import shlex
 import shutil
 import sys
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 APPLY_TIME = timedelta(hours=2)
 """For plan, review and apply, beside the wait for Airflow: an Airflow that is made takes half an hour."""
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _PLACES = ("root", "settings", "store", "project", "model", "terraform", "output")
 _NEEDS_TERRAFORM = ("plan", "drift", "reviewed", "plan_file", "from_tree", "only_terraform")
 
@@ -336,6 +334,8 @@ def _context() -> Any:
 
 
 def _digest(text: str) -> str:
-    if not _DIGEST.fullmatch(text):
+    from mlops_config.digests import is_digest
+
+    if not is_digest(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no digest of a plan, sha256: and 64 hex digits")
     return text

@@ -19,6 +19,7 @@ from typing import Any
 import rfc8785
 
 from mlops_config.bundle.bundle import sha256_of
+from mlops_config.digests import is_digest
 from mlops_config.errors import FindingsError, MlopsConfigError, UsageError
 from mlops_config.files import make_output_folder, write_atomically
 from mlops_config.github import commands
@@ -39,7 +40,6 @@ KEY_VARIABLE = "MLOPS_PLAN_KEY"
 
 _LAST_MINUTES = 5
 """Of a job that are not spent on waiting."""
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def deploy(step: Step) -> int:
@@ -111,7 +111,7 @@ def _arguments(step: Step, mode: str, environment: str, root: Path, output: Path
         given += [f"--{name}" for name in ("with-dags", "only-terraform") if step.truth(name)]
         return given
     given.append("--plan" if mode == "plan" else "--drift")
-    if mode == "plan" and (step.context.pull_request is not None or step.truth("from-tree")):
+    if mode == "plan" and (step.context.unmerged or step.truth("from-tree")):
         given.append("--from-tree")
     elif release:
         given.append(f"--release={release}")
@@ -129,7 +129,7 @@ def _reviewed(step: Step, environment: str) -> list[str]:
             hint="give it the output `plans` of the job that collects the plans; GitHub drops an output that"
             " holds a masked value",
         ) from error
-    if not _DIGEST.fullmatch(digest):
+    if not is_digest(digest):
         raise UsageError(f"the plan of {environment} that was reviewed has the digest {digest!r}")
     given = [f"--release={release}", f"--reviewed={digest}"]
     if not step.input("plan-key"):

@@ -1,17 +1,15 @@
 """The one open issue about a thing, such as an environment's drift: found again, updated, closed."""
 
-import re
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote
 
+from mlops_config.digests import is_digest
 from mlops_config.github.client import GitHubClient
 from mlops_config.github.limits import fitted
 
 ISSUE_CHARACTERS = 65_536
 """GitHub refuses a longer body: "body is too long (maximum is 65536 characters)"."""
-
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ def keep_issue(
         ServiceError: GitHub stayed away or busy.
         ValueError: ``meaning`` is no digest.
     """
-    if not _DIGEST.fullmatch(meaning):
+    if not is_digest(meaning):
         raise ValueError(f"{meaning!r} is no digest")
     mark = _mark(key)
     first_line = f"{mark}{meaning} -->"

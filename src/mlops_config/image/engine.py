@@ -1,6 +1,5 @@
 """Builds, opens and pushes environment images with a Docker engine."""
 
-import re
 import uuid
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlops_config.bundle.bundle import sha256_of
+from mlops_config.digests import is_digest
 from mlops_config.errors import IntegrityError, MlopsConfigError, ServiceError, UsageError
 from mlops_config.image.archive import open_archive
 from mlops_config.image.buildx import BuildRequest, built_by_buildx, find_buildx
@@ -29,8 +29,6 @@ from mlops_config.release.record import ImageRecord
 
 BUILD_NAME = "mlops-config-build"
 """Repository of the names a build uses while it runs; none is left afterwards."""
-
-_IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +162,7 @@ class EngineBuilder(ImageBuilder):
         return record.model_copy(update={"digest": digest, "pushed": True})
 
     def _open(self, reference: str, progress: Progress) -> OpenedImage:
-        if not _IMAGE_ID.fullmatch(reference):
+        if not is_digest(reference):
             Reference.parse(reference)
         found = self._inspect(reference) or self._pull(reference, None, progress)
         progress(f"opening the image ({(found.get('Size') or 0) / 1e6:.1f} MB)")
@@ -196,7 +194,7 @@ class EngineBuilder(ImageBuilder):
                 f"the base {base} is an image layout, and a Docker engine answers: it takes references only",
                 hint=f"load it first: skopeo copy oci:{base} docker-daemon:base:latest",
             )
-        given = None if _IMAGE_ID.fullmatch(base) else Reference.parse(base)
+        given = None if is_digest(base) else Reference.parse(base)
         found = self._inspect(base)
         wanted = platform or self.engine.platform
         if found is None or not _suits(found, wanted):
@@ -291,7 +289,7 @@ class EngineBuilder(ImageBuilder):
         return found
 
     def _pull(self, name: str, platform: str | None, progress: Progress) -> dict[str, Any]:
-        if _IMAGE_ID.fullmatch(name):
+        if is_digest(name):
             raise ServiceError(
                 f"the engine has no image {name}", hint="an image ID cannot be pulled; give a reference"
             )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from mlops_config.bundle.bundle import sha256_of
+from mlops_config.digests import is_digest
 from mlops_config.errors import IntegrityError, UsageError
 from mlops_config.image.layers import Hashing, Layer, read_layer
 from mlops_config.image.opened import OpenedImage
@@ -22,7 +23,6 @@ from mlops_config.registry.content import (
     Descriptor,
     Manifest,
 )
-from mlops_config.registry.reference import DIGEST
 
 if TYPE_CHECKING:
     from mlops_config.registry.client import RegistryClient
@@ -107,7 +107,7 @@ class LayoutBlobs(Blobs):
 
     def path(self, digest: str) -> Path:
         """Where the blob lies, whether it is there or not."""
-        if not DIGEST.fullmatch(digest):
+        if not is_digest(digest):
             raise IntegrityError(
                 f"{self.origin} names a blob by {digest!r}; only sha256 digests are read here"
             )

@@ -4,12 +4,12 @@ import re
 from dataclasses import dataclass, replace
 from typing import Self
 
+from mlops_config.digests import is_digest
 from mlops_config.errors import UsageError
 
 DOCKER_HUB = "docker.io"
 
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 # https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#pulling-manifests
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -48,7 +48,7 @@ class Reference:
             )
         if colon and not TAG.fullmatch(tag):
             raise UsageError(f"{text!r} has no valid tag: letters, digits, _ . - (not first), at most 128")
-        if at and not DIGEST.fullmatch(digest):
+        if at and not is_digest(digest):
             raise UsageError(f"{text!r} has no valid digest: expected sha256: and 64 lower-case hex digits")
         return cls(registry, repository, tag if colon else None, digest if at else None)
 

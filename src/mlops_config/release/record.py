@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mlops_config.digests import DIGEST_PATTERN
 from mlops_config.kinds import Kind
 
-Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+Digest = Annotated[str, Field(pattern=rf"^{DIGEST_PATTERN}$")]
 """``sha256:<64 hex>``, as OCI descriptors write it."""
 
 

@@ -26,6 +26,7 @@ MOVING = frozenset({"creating", "updating", "rolling_back"})
 """States that an endpoint leaves by itself."""
 MAX_RETRY_DELAY = timedelta(days=1)
 _FIELDS = ("release", "config_digest", "config_dir", "image", "commit")
+# A DAG loads no more of the package than this room and orchestration, so digests.py neither.
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 

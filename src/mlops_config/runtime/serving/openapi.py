@@ -3,6 +3,7 @@
 from typing import Any
 
 from mlops_config.contract.models.tables import Target
+from mlops_config.digests import DIGEST_PATTERN
 from mlops_config.runtime.serving.columns import InputColumn
 from mlops_config.runtime.serving.description import Serving
 from mlops_config.runtime.serving.limits import Limits
@@ -79,7 +80,7 @@ def _schemas(serving: Serving, limits: Limits) -> dict[str, Any]:
     }
     identity = {
         "model_version": {"type": "integer", "minimum": 1},
-        "config_digest": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"},
+        "config_digest": {"type": "string", "pattern": f"^{DIGEST_PATTERN}$"},
         "ignored_fields": {
             "type": "array",
             "items": {"type": "string"},
