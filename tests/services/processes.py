@@ -43,14 +43,16 @@ def free_port() -> int:
     return port
 
 
-def until_listening(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+def until_listening(
+    port: int, process: "subprocess.Popen[bytes]", log: Path, *, host: str = "127.0.0.1"
+) -> None:
     """Returns once ``process`` takes connections on ``port``; raises with its log when it does not."""
     deadline = time.monotonic() + _LIMIT_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
         try:
-            with socket.create_connection(("127.0.0.1", port), timeout=1):
+            with socket.create_connection((host, port), timeout=1):
                 return
         except OSError:
             time.sleep(0.02)

@@ -1,8 +1,10 @@
 """The server as a process: started by the command, asked over a socket, ended by a signal."""
 
+import html
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -80,9 +82,10 @@ class Running:
     port: int
     log: Path
     root: Path
+    host: str = "127.0.0.1"
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
         try:
             connection.request(method, path, body, JSON if body else {})
             answer = connection.getresponse()
@@ -92,7 +95,7 @@ class Running:
 
     def say(self, data: bytes) -> bytes:
         """Everything the server answers to these bytes until it closes."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
+        with socket.create_connection((self.host, self.port), timeout=30) as connection:
             connection.sendall(data)
             parts = []
             while part := connection.recv(65_536):
@@ -104,8 +107,14 @@ class Running:
 def servers(
     tmp_path_factory: pytest.TempPathFactory, trips: Path, model_folder: Path
 ) -> Iterator[tuple[Running, Running]]:
-    """Two servers, each with a project of its own: they start side by side, and each test ends one."""
-    running = [started(tmp_path_factory.mktemp("server") / "project", trips, model_folder) for _ in range(2)]
+    """Two servers, each with a project of its own: they start side by side, and each test ends one.
+
+    The second listens on IPv6 where the machine has it.
+    """
+    running = [
+        started(tmp_path_factory.mktemp("server") / "project", trips, model_folder, host)
+        for host in ("127.0.0.1", "::1" if has_ipv6() else "127.0.0.1")
+    ]
     try:
         for each in running:
             until_ready(each)
@@ -116,22 +125,31 @@ def servers(
             each.process.wait(timeout=30)
 
 
-def started(folder: Path, trips: Path, model: Path) -> Running:
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def started(folder: Path, trips: Path, model: Path, host: str) -> Running:
     project, port, log = made_in(folder, trips), free_port(), folder.parent / "server.log"
     command = [sys.executable, "-m", "mlops_config", "run", "serving", "--environment", "dev"]
-    command += ["--root", str(project.folder), "--package", str(model), "--port", str(port)]
+    command += ["--root", str(project.folder), "--package", str(model), "--host", host, "--port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, env=os.environ | {"MLOPS_MODEL_VERSION": "7"}, stdout=output, stderr=output
         )
-    return Running(process, port, log, project.folder)
+    return Running(process, port, log, project.folder, host)
 
 
 def until_ready(server: Running) -> None:
     """Returns once the server accepts connections; its socket is bound earlier, but does not listen."""
     for _ in range(_PATIENCE):
         try:
-            until_listening(server.port, server.process, server.log)
+            until_listening(server.port, server.process, server.log, host=server.host)
         except RuntimeError:
             if server.process.poll() is not None:
                 raise
@@ -221,10 +239,23 @@ def context_of(root: Path) -> JobContext:
     return open_context(Request(environment="dev", root=root), TerminalConsole(quiet=True))
 
 
+def test_an_address_of_ipv6_stands_in_brackets(servers: tuple[Running, Running]) -> None:
+    _, server = servers
+    if server.host != "::1":
+        pytest.skip("this machine has no IPv6")
+    url = f"http://[::1]:{server.port}"
+    assert server.ask("GET", "/readyz")[0] == 200
+    assert f"at {url}\n" in server.log.read_text()
+    page = html.unescape(server.ask("GET", "/docs")[1].decode())
+    assert f"curl '{url}/predict'" in page, "brackets are a pattern to a shell"
+    [entry] = context_of(server.root).ledger.entries()
+    assert entry.uri == url
+
+
 def test_a_second_signal_ends_the_server_at_once(servers: tuple[Running, Running]) -> None:
     _, server = servers
     # A request whose body never comes would hold a server that only ends politely.
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+    with socket.create_connection((server.host, server.port), timeout=30) as connection:
         connection.sendall(b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n")
         server.process.send_signal(signal.SIGTERM)
         while server.ask("GET", "/readyz")[0] != 503:
@@ -240,7 +271,15 @@ def test_a_port_that_is_taken_is_told_before_the_model_is_loaded(project: Projec
         port = other.getsockname()[1]
         with pytest.raises(UsageError, match=f"cannot listen on 127.0.0.1:{port}") as caught:
             run(context_of(project.folder), port=port, package="/nowhere")
-    assert caught.value.hint is not None
+    assert caught.value.hint == "another server may be there: say --port with a free one, or end the other"
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "nowhere.invalid"])
+def test_an_address_that_is_another_machines_is_told(project: Project, host: str) -> None:
+    shown = f"[{host}]" if ":" in host else host
+    with pytest.raises(UsageError, match=re.escape(f"cannot listen on {shown}:8081: ")) as caught:
+        run(context_of(project.folder), host=host, port=8081, package="/nowhere")
+    assert caught.value.hint == "say --host with an address of this machine; 0.0.0.0 is all of them"
 
 
 def test_a_port_that_is_none_is_refused(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

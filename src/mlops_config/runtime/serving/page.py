@@ -82,9 +82,12 @@ def render(serving: Serving, limits: Limits, *, url: str, prediction: Any) -> by
 
 
 def _curl(url: str, body: str) -> str:
-    return (
-        f"curl {url}/predict \\\n  --header 'content-type: application/json' \\\n  --data {shlex.quote(body)}"
+    lines = (
+        f"curl {shlex.quote(f'{url}/predict')}",
+        "--header 'content-type: application/json'",
+        f"--data {shlex.quote(body)}",
     )
+    return " \\\n  ".join(lines)
 
 
 def _line(column: InputColumn) -> _Line:

@@ -1,6 +1,7 @@
 """Runs the model server: loads the model, listens, and ends without failing a request."""
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -88,7 +89,7 @@ def run(
     limits = limits or Limits()
     with _listening(host, port or _port(context)) as listener:
         number = listener.getsockname()[1]
-        url = f"http://{host}:{number}"
+        url = f"http://{_address(host, number)}"
         with context.console.stage("model") as stage:
             loaded = load(context, str(package) if package else None, model_version)
             app = _app(context, loaded, url, limits)
@@ -120,10 +121,22 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
             listener.bind((host, port))
         except OSError as error:
             raise UsageError(
-                f"cannot listen on {host}:{port}: {error.strerror or error}",
-                hint="another server may be there: say --port with a free one, or end the other",
+                f"cannot listen on {_address(host, port)}: {error.strerror or error}", hint=_advice(error)
             ) from error
         yield listener
+
+
+def _address(host: str, port: int) -> str:
+    """As it stands in a URL: an address of IPv6 in brackets (RFC 3986, section 3.2.2)."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _advice(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "another server may be there: say --port with a free one, or end the other"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "ports below 1024 are for administrators: say --port with a higher one"
+    return "say --host with an address of this machine; 0.0.0.0 is all of them"
 
 
 def _app(context: JobContext, loaded: Loaded, url: str, limits: Limits) -> App:
