@@ -21,3 +21,6 @@ environments = {
     # prod:    refs/tags/release/v[0-9]+[.][0-9]+[.][0-9]+
   }
 }
+
+# yours: buckets that the files name, if their names do not begin with acme-ml-dev-city-taxi-
+# data_buckets = ["acme-trips"]
