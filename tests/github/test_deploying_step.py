@@ -148,12 +148,15 @@ def test_no_file_that_leaves_the_job_holds_a_secret(planned):
     assert SECRET not in planned.summary + planned.said.getvalue()
 
 
-def test_a_pull_request_is_planned_as_its_files_are_and_without_a_key_no_plan_file_leaves(project, job):
+@pytest.mark.parametrize("event", ["pull_request", "merge_group"])
+def test_what_is_not_merged_is_planned_as_its_files_are_and_without_a_key_no_plan_file_leaves(
+    event, project, job
+):
     inference = project.repository.config("dev", "inference")
     before = inference.read_text()
     project.repository.edit(inference, "retention: P7D", "retention: P14D")
     try:
-        did = job("plan", "pull_request").run()
+        did = job("plan", event).run()
     finally:
         inference.write_text(before)
     assert did.outputs["release"] != "1.0.0"
