@@ -25,6 +25,9 @@ network = {
 # What every job finds in its environment. Nothing secret: it lies in Terraform's state.
 variables = {
   MLFLOW_TRACKING_URI = "https://mlflow.acme.example" # yours: the MLflow of prod
+
+  # yours: the push gateway that an agent reads for Amazon Managed Service for Prometheus; workers get out by port 443 only
+  MLOPS_PUSHGATEWAY_URL = "https://pushgateway.acme.example"
 }
 
 monitoring = {
