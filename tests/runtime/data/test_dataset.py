@@ -18,7 +18,7 @@ from mlops_config.runtime.data import locations
 from mlops_config.runtime.data.checking import check
 from mlops_config.runtime.data.dataset import Dataset, open_dataset
 from mlops_config.runtime.data.frames import to_table
-from mlops_config.runtime.data.locations import filesystem_of
+from mlops_config.runtime.data.locations import Found, filesystem_of
 from mlops_config.runtime.data.problems import DataError
 from mlops_config.runtime.data.versions import check_version
 from mlops_config.runtime.data.writing import write_table
@@ -119,6 +119,36 @@ def test_a_server_that_is_away_is_a_failed_service(monkeypatch: pytest.MonkeyPat
     for uri in ("s3://data/x", "gs://data/x"):
         with pytest.raises(ServiceError, match=f"looking for data at {uri} failed"):
             opened(uri)
+
+
+@pytest.mark.parametrize("uri", ["s3://data/in", "gs://data/in"])
+def test_a_store_that_goes_away_while_files_are_read_is_a_failed_service(
+    uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another try may help, and the file is not to be written again, whatever its name reminds of."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "127.0.0.1:9")
+    monkeypatch.setattr(locations, "GCS_RETRY_SECONDS", 1)
+    filesystem, folder = filesystem_of(uri, Path())
+    listed = (Found(f"{folder}/corrupt.parquet", "corrupt.parquet", 4000, None),)
+    away = Dataset(uri, "parquet", listed, filesystem)
+    vars(away)["_file_schema"] = table().schema  # it was read before
+    with pytest.raises(ServiceError, match=rf"^reading {uri}/corrupt\.parquet failed: "):
+        away.frame()
+
+
+def test_a_file_whose_columns_are_broken_is_named_whatever_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "trips"
+    parquet.write_table(table(1000), path, compression="gzip")
+    data = bytearray(path.read_bytes())
+    column = parquet.read_metadata(path).row_group(0).column(0)
+    middle = column.data_page_offset + column.total_compressed_size // 2
+    data[middle : middle + 8] = b"\xff" * 8
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=f"{path} cannot be read as parquet: "):
+        opened(path.as_uri()).frame()
 
 
 def test_a_folder_of_another_format_is_a_sentence(tmp_path: Path) -> None:

@@ -12,10 +12,12 @@ from mlops_config.contract.models.inference import RECORD_COLUMNS
 from mlops_config.errors import IntegrityError, ServiceError, UsageError, of_os_error
 from mlops_config.kinds import Kind
 from mlops_config.ledger.entries import Event
+from mlops_config.runtime.data.dataset import Dataset
+from mlops_config.runtime.data.locations import Found, filesystem_of
 from mlops_config.runtime.data.problems import DataError
 from mlops_config.runtime.inference import job, scoring
 from mlops_config.runtime.inference.job import InferenceOutcome, run
-from mlops_config.runtime.inference.units import NUMBERS_A_FILE
+from mlops_config.runtime.inference.units import NUMBERS_A_FILE, units_of
 from mlops_config.runtime.model.storage import write_package
 from tests.runtime.inference.scenes import LATER, NOW, PARTS, VERSION, Scene
 from tests.runtime.serving.scenes import ROW, package
@@ -249,6 +251,20 @@ def test_a_file_that_was_cut_short_is_named_and_nothing_is_complete(scene: Scene
     with pytest.raises(DataError, match=r"date=2026-11-19/a.parquet cannot be read as parquet"):
         scene.run()
     assert not any("_SUCCESS" in name for name in scene.files())
+
+
+def test_a_store_that_goes_away_after_the_files_were_listed_is_a_failed_service(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another try may help: a broken file would be the end of a DAG's task."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    uri = "s3://data/in"
+    filesystem, folder = filesystem_of(uri, Path())
+    listed = (Found(f"{folder}/a.parquet", "a.parquet", 4000, NOW),)
+    with pytest.raises(ServiceError, match=r"^reading s3://data/in/a\.parquet failed: "):
+        units_of(Dataset(uri, "parquet", listed, filesystem))
 
 
 def test_a_column_that_is_missing_is_named(scene: Scene) -> None:

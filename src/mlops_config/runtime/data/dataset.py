@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 _AT_A_TIME = 8
 """Files asked for their metadata at a time; each takes a round trip in an object store."""
 _CHUNK = 2**20
-_DAMAGED = re.compile(r"corrupt|decompress|deserializ|Unexpected end|Parquet", re.IGNORECASE)
-"""What pyarrow says of a file whose content is broken, in the error it also has for a file system that is."""
+_STORE = re.compile(r"\bAWS Error\b|\bgoogle::cloud::Status\b")
+"""What pyarrow says of a store that refuses or stays away, in the error it also has for broken content.
+
+Of broken content there is no end of words: each codec and each part of Parquet has its own.
+"""
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,18 @@ class Dataset:
         """One dataset for each file."""
         return [replace(self, files=(each,)) for each in self.files]
 
+    def unreadable(self, file: Found, error: Exception) -> MlopsConfigError:
+        """What pyarrow raised while it read the file: a file that is broken, or a place that stays away."""
+        if isinstance(error, OSError):
+            # Python's own kinds of OSError come of a number, and that of the operating system.
+            is_place = type(error) is not OSError or error.errno is not None
+            if is_place or _STORE.search(str(error)):
+                return of_file_error(error, f"reading {self._shown(file)}")
+        return DataError(
+            f"{self._shown(file)} cannot be read as {self.format}: {str(error).splitlines()[0]}",
+            hint="it is of another format, or was cut short while it was written: write it again",
+        )
+
     def _existing(self, columns: Sequence[str] | None) -> list[str]:
         if columns is None:
             return list(self.columns)
@@ -204,7 +219,7 @@ class Dataset:
             else:
                 found = self._fragment_schema(file)
         except pa.ArrowInvalid as error:
-            raise self._broken(file, error) from error
+            raise self.unreadable(file, error) from error
         except OSError as error:
             raise of_file_error(error, f"reading {self._shown(file)}") from error
         twice = sorted({name for name in found.names if found.names.count(name) > 1})
@@ -249,7 +264,7 @@ class Dataset:
         except (pa.ArrowInvalid, OSError) as error:
             for each in self.files if len(self.files) > 1 else ():
                 replace(self, files=(each,)).frame([name for name in names if name in self.columns])
-            raise self._broken(self.files[0], error) from error
+            raise self.unreadable(self.files[0], error) from error
 
     def _read_text(self, file: Found, names: list[str]) -> "pa.Table":
         types = {name: kind for name, kind in arrow_types(self.schema).items() if name in names}
@@ -290,15 +305,7 @@ class Dataset:
             types = {name: kind for name, kind in arrow_types(self.schema).items() if name in here}
             return to_frame(read_csv(self.filesystem, file.path, types, here, as_text=True))
         except pa.ArrowInvalid as error:
-            raise self._broken(file, error) from error
-
-    def _broken(self, file: Found, error: Exception) -> MlopsConfigError:
-        if isinstance(error, OSError) and not _DAMAGED.search(str(error)):
-            return of_file_error(error, f"reading {self._shown(file)}")
-        return DataError(
-            f"{self._shown(file)} cannot be read as {self.format}: {str(error).splitlines()[0]}",
-            hint="it is of another format, or was cut short while it was written: write it again",
-        )
+            raise self.unreadable(file, error) from error
 
 
 def open_dataset(uri: str, format: str, root: Path, *, schema: TableSchema | None = None) -> Dataset:  # noqa: A002

@@ -50,10 +50,7 @@ class Unit:
         try:
             table = fragment.subset(row_group_ids=list(self.row_groups)).to_table(schema=dataset.schema)
         except (pa.ArrowInvalid, OSError) as error:
-            raise DataError(
-                f"{self.part.files[0].path} cannot be read as parquet: {str(error).splitlines()[0]}",
-                hint="it was cut short while it was written: write it again",
-            ) from error
+            raise self.part.unreadable(self.part.files[0], error) from error
         return to_frame(table)
 
 
@@ -62,6 +59,7 @@ def units_of(dataset: Dataset, *, unit_rows: int = UNIT_ROWS) -> list[Unit]:
 
     Raises:
         DataError: a file is broken, or two files would have outputs of one name.
+        ServiceError: a file cannot be read.
     """
     found: dict[str, Unit] = {}
     for place, part in enumerate(dataset.parts()):
@@ -102,8 +100,5 @@ def _row_groups(part: Dataset) -> list[int]:
     try:
         metadata = parquet.read_metadata(part.files[0].path, filesystem=part.filesystem)
     except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(
-            f"{part.files[0].path} cannot be read as parquet: {str(error).splitlines()[0]}",
-            hint="it is of another format, or was cut short while it was written: write it again",
-        ) from error
+        raise part.unreadable(part.files[0], error) from error
     return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
