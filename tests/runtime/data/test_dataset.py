@@ -5,7 +5,9 @@ import json
 import math
 import os
 import re
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pandas as pd
@@ -149,6 +151,40 @@ def test_a_file_whose_columns_are_broken_is_named_whatever_its_name(tmp_path: Pa
     path.write_bytes(data)
     with pytest.raises(DataError, match=f"{path} cannot be read as parquet: "):
         opened(path.as_uri()).frame()
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Answers everything with 403, as a store does to credentials that may not."""
+
+    def do_GET(self) -> None:
+        self.send_response(403)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+def test_a_store_that_refuses_us_says_to_look_at_the_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            endpoint = f"http://127.0.0.1:{server.server_port}"
+            monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+            monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+            monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+            monkeypatch.setenv("STORAGE_EMULATOR_HOST", endpoint)
+            for uri in ("s3://data/x", "gs://data/x"):
+                with pytest.raises(ServiceError, match=f"looking for data at {uri} was refused: ") as caught:
+                    opened(uri)
+                assert "check the credentials" in (caught.value.hint or "")
+        finally:
+            server.shutdown()
+            serving.join()
 
 
 def test_a_folder_of_another_format_is_a_sentence(tmp_path: Path) -> None:

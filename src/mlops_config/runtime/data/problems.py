@@ -31,9 +31,6 @@ def of_file_error(error: OSError, doing: str) -> MlopsConfigError:
 
     Returns a :class:`DataError` where nothing is there, and a :class:`ServiceError` for all else.
     """
-    if error.errno in _DISK:
-        worded = of_os_error(error)
-        return ServiceError(f"{doing}: {worded.message}", hint=worded.hint)
     text = _first_line(error)
     if isinstance(error, FileNotFoundError) or _ABSENT.search(text):
         return DataError(f"{doing}: there is no such file, folder or bucket", hint="look for a typing error")
@@ -42,6 +39,10 @@ def of_file_error(error: OSError, doing: str) -> MlopsConfigError:
             f"{doing} was refused: {text}",
             hint="check the credentials in the environment, and that they may read and write there",
         )
+    # Later than the stores: pyarrow gives refusals of Google Cloud Storage the operating system's number.
+    if error.errno in _DISK:
+        worded = of_os_error(error)
+        return ServiceError(f"{doing}: {worded.message}", hint=worded.hint)
     return ServiceError(f"{doing} failed: {text}", hint="run the same command again when the service is back")
 
 
