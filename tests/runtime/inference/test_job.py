@@ -309,3 +309,16 @@ def test_spark_writes_the_same_files(scene: Scene, tmp_path: Path) -> None:
     whole.run()
     assert scene.run(engine="spark").predicted == 27
     assert scene.files() == whole.files()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("spark")
+def test_what_fails_in_a_task_of_spark_is_the_sentence_that_it_is_here(scene: Scene) -> None:
+    path = scene.folder / "data" / "in" / f"{PARTS[1]}.parquet"
+    data = path.read_bytes()
+    # Only who reads the rows notices: the footer is whole.
+    path.write_bytes(data[:4] + b"\xff" * 200 + data[204:])
+    with pytest.raises(DataError, match=r"date=2026-11-19/a.parquet cannot be read as parquet") as caught:
+        scene.run(engine="spark")
+    assert caught.value.hint is not None
+    assert not any("_SUCCESS" in name for name in scene.files())

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlops_config.errors import MlopsConfigError
 from mlops_config.runtime.data.problems import missing_extra
 from mlops_config.runtime.inference.scoring import Batch, Scored, score
 from mlops_config.runtime.inference.units import Unit
@@ -25,7 +26,8 @@ def score_with_spark(units: Sequence[Unit], batch: Batch, package: ModelPackage)
 
     Raises:
         UsageError: pyspark is not installed.
-        Exception: what failed in a task, as Spark tells it.
+        MlopsConfigError: what a unit failed with, of several the first; the others are done.
+        Exception: what else failed in a task, as Spark tells it.
     """
     try:
         from pyspark.sql import SparkSession
@@ -56,12 +58,19 @@ def score_with_spark(units: Sequence[Unit], batch: Batch, package: ModelPackage)
 
     found = frame.mapInPandas(work, "place long, scored binary").collect()
     for row in sorted(found, key=lambda one: int(one["place"])):
-        yield pickle.loads(row["scored"])  # noqa: S301 written by our own task
+        outcome = pickle.loads(row["scored"])  # noqa: S301 written by our own task
+        if isinstance(outcome, MlopsConfigError):
+            raise outcome
+        yield outcome
 
 
-def _score_one(data: bytes, package: ModelPackage) -> Scored:
+def _score_one(data: bytes, package: ModelPackage) -> Scored | MlopsConfigError:
     unit, batch = pickle.loads(data)  # noqa: S301 written by our own driver
-    return score(unit, batch, package)
+    try:
+        return score(unit, batch, package)
+    except MlopsConfigError as error:
+        # Raised here, Spark would try a broken file four times, and bury the sentence in its own traces.
+        return error
 
 
 def _unpacked(files: dict[str, bytes]) -> ModelPackage:
