@@ -317,6 +317,8 @@ def test_a_package_comes_from_an_archive_or_a_cloud_folder(
     archive = archived(model_folder, tmp_path)
     assert load(context, str(archive), 4).model.version == 4
     assert load(context, archive.as_uri(), 4).package.tags == package().tags
+    relative = os.path.relpath(archive, project.folder)
+    assert load(context, f"file://./{relative}", 4).package.tags == package().tags
     monkeypatch.setattr(loading, "SAGEMAKER_MODEL", model_folder)
     monkeypatch.setenv("MLOPS_MODEL_VERSION", "5")
     assert load(context).model.version == 5

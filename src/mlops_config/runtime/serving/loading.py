@@ -9,6 +9,7 @@ from pathlib import Path
 from mlops_config.errors import IntegrityError, ServiceError, UsageError, of_os_error
 from mlops_config.ledger.entries import ModelReference
 from mlops_config.runtime.context import JobContext
+from mlops_config.runtime.data.locations import filesystem_of, local_path
 from mlops_config.runtime.integrity import require_own, require_own_model
 from mlops_config.runtime.model.package import ModelPackage
 from mlops_config.runtime.model.storage import DESCRIPTION, MODEL, PROFILE, read_package
@@ -106,9 +107,10 @@ def _from_registry(context: JobContext, version: int | None) -> Loaded:
 
 def _folder(named: str, context: JobContext) -> Path:
     """A local folder with the package's files, fetched or unpacked as needed."""
-    path = Path(named.removeprefix("file://")) if named.startswith("file://") or "://" not in named else None
-    if path is None:
-        path = _fetched(named, context)
+    if named.startswith("file://"):
+        path = local_path(named, context.root)
+    else:
+        path = _fetched(named, context) if "://" in named else Path(named)
     if path.is_dir():
         return path
     if not path.is_file():
@@ -117,7 +119,6 @@ def _folder(named: str, context: JobContext) -> Path:
 
 
 def _fetched(uri: str, context: JobContext) -> Path:
-    from mlops_config.runtime.data.locations import filesystem_of
     from mlops_config.runtime.data.problems import of_file_error
 
     filesystem, path = filesystem_of(uri, context.root)
