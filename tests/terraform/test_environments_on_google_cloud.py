@@ -277,7 +277,8 @@ def test_what_is_made_is_called_what_deploying_may_change(dev: Applied, bootstra
 
 
 def test_whoever_applies_may_share_data_that_is_called_otherwise(bootstrap: Applied) -> None:
-    planned = bootstrap.workspace.done("plan", "-input=false", "-no-color", '-var=data_buckets=["acme-trips"]')
+    words = ("-input=false", "-no-color", '-var=data_buckets=["acme-trips"]')
+    planned = bootstrap.workspace.done("plan", *words)
     assert planned.count(r'"resource.name == \"projects/_/buckets/acme-trips\""') == 2, "deploy and rollback"
 
 
