@@ -70,7 +70,7 @@ def _named(folder: Path, root: Path, base: bytes, name: str) -> Iterator[Path]:
     if os.path.isfile(named):  # noqa: PTH113 a text that can be no path is just no file
         if not _CHANGES_BY_ITSELF.search(named.name):
             yield named.resolve()
-    elif base and os.path.isdir(named) and folder in named.resolve().parents:  # noqa: PTH112
+    elif base and os.path.isdir(named) and folder in named.resolve().parents:  # noqa: PTH112 as above
         yield from (each.resolve() for each in named.rglob("*") if each.is_file())
 
 
