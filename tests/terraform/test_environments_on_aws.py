@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from tests.services.terraform import Workspace
 from tests.terraform import standin as preparing
 from tests.terraform.authorization import Statement, refused
 from tests.terraform.calls_on_aws import MAKE, SEE, Call, calls
-from tests.terraform.github_roles_on_aws import Roles, roles_of_prod
+from tests.terraform.github_roles_on_aws import Roles
 from tests.terraform.policies import policies, too_much
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,18 +139,6 @@ def test_every_policy_names_what_it_is_for(prod: Applied) -> None:
 
     assert len(found) >= 15
     assert [line for where, policy in found for line in too_much(where, policy)] == []
-
-
-@pytest.fixture(scope="module")
-def github_roles(
-    initialised: Callable[[str], Path],
-    terraform: Path,
-    standin_mirror: preparing.Environment,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Roles:
-    """What each of GitHub's roles for prod may do."""
-    module = initialised("modules/github_oidc/aws")
-    return roles_of_prod(Workspace(module, terraform, standin_mirror), tmp_path_factory.mktemp("roles"))
 
 
 def asked(prod: Applied, table: Mapping[str, list[Any]]) -> Iterator[tuple[str, Call]]:

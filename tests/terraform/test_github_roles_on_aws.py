@@ -23,7 +23,7 @@ from tests.store.examples import example_bundle, example_record
 from tests.terraform import golden
 from tests.terraform import standin as preparing
 from tests.terraform.authorization import Statement
-from tests.terraform.github_roles_on_aws import KEY, STATES, Roles, roles_of_prod
+from tests.terraform.github_roles_on_aws import KEY, STATES, Roles
 from tests.terraform.s3_under_policies import s3_under
 from tests.terraform.sagemaker_under_policies import EXECUTION_ROLE, judged
 
@@ -44,18 +44,6 @@ HERE = [
 ]
 """Where the server is, and that nobody else is asked for an account."""
 ROOT_MODULE = 'terraform {\n  backend "s3" {}\n}\nresource "terraform_data" "one" {}\n'
-
-
-@pytest.fixture(scope="module")
-def github_roles(
-    initialised: Callable[[str], Path],
-    terraform: Path,
-    standin_mirror: preparing.Environment,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Roles:
-    """What each of GitHub's roles for prod may do."""
-    module = initialised("modules/github_oidc/aws")
-    return roles_of_prod(Workspace(module, terraform, standin_mirror), tmp_path_factory.mktemp("roles"))
 
 
 @pytest.fixture
