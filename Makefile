@@ -10,7 +10,8 @@ PYTEST_ARGS ?=
 # Output of targets that run side by side stays in one piece where make can do that (GNU make 4 and later).
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadscope --no-loadscope-reorder
-COVERAGE := --cov --cov-report=term:skip-covered --cov-report=xml:.cache/coverage.xml
+# Of the test processes alone; COVERAGE_PATCH=subprocess follows into every process they start, and takes longer.
+COVERAGE := --cov --cov-report=xml:.cache/coverage.xml
 
 .PHONY: help setup setup-test environments run loop rehearse terraform test check lint types unit e2e docs bench lock services services-stop clean
 
@@ -53,6 +54,7 @@ test: setup-test ## Everything: linters, types, all tests (as root on Debian: in
 	@$(BIN)/python tools/terraform.py || true
 	@$(MAKE) check; checked=$$?; \
 	$(PYTEST) $(COVERAGE) --durations=10 $(PYTEST_ARGS); tested=$$?; \
+	echo "test: $$($(BIN)/coverage report --format=total) % covered in the test processes, .cache/coverage.xml has the lines"; \
 	[ $$checked -eq 0 ] || echo 'test: linters or types failed, see the top' >&2; \
 	[ $$checked -eq 0 ] && exit $$tested
 

@@ -8,17 +8,6 @@ from tools.loop.servers_airflow import Airflow
 from tests.services.airflow import running_airflow
 
 
-@pytest.fixture(scope="package", autouse=True)
-def unmeasured_processes() -> Iterator[None]:
-    """Processes of whole stories run at their own pace: coverage of their lines comes from the other tests.
-
-    Measured, one takes two and a half times the CPU, and there are hundreds.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-        yield
-
-
 @pytest.fixture(scope="package")
 def airflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
     """An Airflow 3.3 with this repository's DAGs that all tests of a worker share: use projects of your own.
