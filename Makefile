@@ -52,10 +52,10 @@ test: setup-test ## Everything: linters, types, all tests (as root on Debian: in
 	@$(BIN)/python tools/environments.py || true
 	@$(BIN)/python tools/services.py up || true
 	@$(BIN)/python tools/terraform.py || true
-	@$(MAKE) check; checked=$$?; \
+	@$(MAKE) check > .cache/check.log 2>&1; checked=$$?; cat .cache/check.log; \
 	$(PYTEST) $(COVERAGE) --durations=10 $(PYTEST_ARGS); tested=$$?; \
 	echo "test: $$($(BIN)/coverage report --format=total) % covered in the test processes, .cache/coverage.xml has the lines"; \
-	[ $$checked -eq 0 ] || echo 'test: linters or types failed, see the top' >&2; \
+	[ $$checked -eq 0 ] || { echo 'test: linters or types failed:'; cat .cache/check.log; } >&2; \
 	[ $$checked -eq 0 ] && exit $$tested
 
 check: setup-test ## Linters and types, side by side
