@@ -14,6 +14,7 @@ from mlops_config.errors import IntegrityError, MlopsConfigError, ServiceError, 
 from mlops_config.infrastructure.diagnostics import Diagnostic, errors_of
 from mlops_config.infrastructure.failures import ApplyFailedError, apply_failure, failure
 from mlops_config.infrastructure.known_failures import (
+    LEFT_STATE,
     Attempt,
     StalePlanError,
     StateLockedError,
@@ -425,9 +426,12 @@ def test_a_program_that_dies_without_a_word_is_said_to() -> None:
 def test_a_state_that_could_not_be_saved_is_the_first_thing_to_mend() -> None:
     errors = errors_of([complained("Failed to save state", "... written to errored.tfstate ...")])
     steps = [Step(address="a.b", action="create", state="done")]
-    error = apply_failure(ATTEMPT, errors, "", steps, [("a.b", "create")], interrupted=False)
-    assert "state push errored.tfstate" in (error.hint or "")
-    assert str(ATTEMPT.directory) in (error.hint or "")
+    for interrupted, again in ((True, "give"), (False, "mend the cause and give")):
+        error = apply_failure(ATTEMPT, errors, "", steps, [("a.b", "create")], interrupted=interrupted)
+        assert str(ATTEMPT.directory / LEFT_STATE) in (error.hint or "")
+        told = f"before anything else give: {ATTEMPT.push_state}; then {again} the same command again"
+        assert (error.hint or "").endswith(told)
+    assert ATTEMPT.push_state == f"{ATTEMPT.command} state push errored.tfstate"
 
 
 def test_an_apply_that_began_nothing_changed_nothing() -> None:

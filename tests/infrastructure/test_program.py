@@ -18,8 +18,9 @@ import pytest
 from mlops_config.console import TerminalConsole
 from mlops_config.errors import ServiceError, UsageError
 from mlops_config.infrastructure.failures import ApplyFailedError, ApplyInterruptedError
+from mlops_config.infrastructure.known_failures import LEFT_STATE
 from mlops_config.infrastructure.plan import Action
-from mlops_config.infrastructure.program import LEFT_STATE, Program
+from mlops_config.infrastructure.program import Program
 from mlops_config.infrastructure.rendering import as_markdown, as_text
 from mlops_config.infrastructure.running import STOPPING, answer, environment, follow
 from tests.infrastructure.roots import Workbench
@@ -200,9 +201,6 @@ def test_what_a_hint_says_to_give_is_what_a_shell_takes(tmp_path: Path) -> None:
 def test_a_state_that_could_not_be_saved_is_brought_to_its_place_before_anything(tmp_path: Path) -> None:
     bench = Workbench(tmp_path, SMALL)
     bench.root.init()
-    (tmp_path / LEFT_STATE).write_bytes(b"{")
-    with pytest.raises(UsageError, match="could not save its state"):  # nothing was ever saved
-        bench.root.require_saved()
     bench.root.apply(bench.root.plan())
     state = json.loads((tmp_path / "terraform.tfstate").read_bytes())
     (tmp_path / LEFT_STATE).write_text(json.dumps(state | {"serial": state["serial"] + 2}))
@@ -213,6 +211,22 @@ def test_a_state_that_could_not_be_saved_is_brought_to_its_place_before_anything
     bench.root.require_saved()
     (tmp_path / LEFT_STATE).write_text(json.dumps(state | {"lineage": "another", "serial": 99}))
     bench.root.require_saved()
+    (tmp_path / "terraform.tfstate").unlink()
+    with pytest.raises(UsageError, match="would be made once more"):  # nothing was ever saved
+        bench.root.require_saved()
+
+
+@pytest.mark.parametrize("left", [b"", b'{"version": 4, "serial": 7, "lin'])
+def test_a_state_that_was_cut_short_is_not_passed_over(tmp_path: Path, left: bytes) -> None:
+    bench = Workbench(tmp_path, SMALL)
+    bench.root.init()
+    (tmp_path / LEFT_STATE).write_bytes(left)
+    for _ in range(2):  # nothing was ever saved; something was
+        with pytest.raises(UsageError, match="is cut short") as refused:
+            bench.root.require_saved()
+        assert f"import ADDRESS ID; then remove {tmp_path / LEFT_STATE}" in (refused.value.hint or "")
+        assert "state push" not in (refused.value.hint or "")  # Terraform takes no part of one
+        bench.root.apply(bench.root.plan())
 
 
 def test_a_plan_for_another_workspaces_state_says_so_and_is_another_plan(

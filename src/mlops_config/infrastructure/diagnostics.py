@@ -8,11 +8,11 @@ from typing import Any
 _SHOWN = 5
 _DETAIL_LINES = 6
 _SAYS_NOTHING = r"^execution halted|must be valid before initialization"
-_TOLD_OTHERWISE = (
-    r"^Values? for undeclared variable|^Check block assertion known after apply|"
-    r"^Some objects will no longer be managed"
-)
-"""By :mod:`~.given_variables`; by the apply, once there is something to tell; by the plan's own lines."""
+_TOLD_OTHERWISE = r"^Check block assertion known after apply|^Some objects will no longer be managed"
+"""By the apply, once there is something to tell; by the plan's own lines."""
+_UNDECLARED = r"^Value for undeclared variable\n"
+_MORE_UNDECLARED = r"^Values for undeclared variables\n\D*(\d+)"
+"""Terraform names two at most, whichever, and has a number for the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,29 @@ def errors_of(documents: Sequence[Mapping[str, Any]]) -> tuple[Diagnostic, ...]:
     return tuple(dict.fromkeys(telling or errors))
 
 
-def warnings_of(documents: Sequence[Mapping[str, Any]]) -> tuple[Diagnostic, ...]:
-    """The warnings among diagnostics, each once; failed ``check`` blocks are among them."""
-    found = (Diagnostic.of(each) for each in documents if each.get("severity") == "warning")
-    return tuple(dict.fromkeys(each for each in found if not re.search(_TOLD_OTHERWISE, each.text)))
+def warnings_of(
+    documents: Sequence[Mapping[str, Any]], file: str = "", undeclared: int = 0
+) -> tuple[Diagnostic, ...]:
+    """The warnings among diagnostics, each once; failed ``check`` blocks are among them.
+
+    Of ``file`` it is told otherwise which variables the root module does not declare, and that it is so many.
+    """
+    warned = (Diagnostic.of(each) for each in documents if each.get("severity") == "warning")
+    found = dict.fromkeys(each for each in warned if not re.search(_TOLD_OTHERWISE, each.text))
+    ours = [each for each in found if re.search(_UNDECLARED, each.text) and f'in file "{file}"' in each.text]
+    further = {each: int(told[1]) for each in found if (told := re.search(_MORE_UNDECLARED, each.text))}
+    kept = [each for each in found if each not in ours and each not in further]
+    unnamed = sum(further.values()) - (undeclared - len(ours))
+    return (*kept, _unnamed(unnamed)) if unnamed > 0 else tuple(kept)
+
+
+def _unnamed(number: int) -> Diagnostic:
+    return Diagnostic(
+        "Values for undeclared variables",
+        f"The files beside the root module give {number} {'value' if number == 1 else 'values'} more for"
+        " variables that it does not declare, and Terraform does not say which: look for a mistyped name in"
+        " terraform.tfvars and *.auto.tfvars.",
+    )
 
 
 def listed(errors: Sequence[Diagnostic]) -> str:

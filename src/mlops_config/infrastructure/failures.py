@@ -6,8 +6,10 @@ from typing import Any, ClassVar
 
 from mlops_config.errors import INTERRUPTED_EXIT_CODE, MlopsConfigError, ServiceError, UsageError
 from mlops_config.infrastructure.diagnostics import Diagnostic, listed
-from mlops_config.infrastructure.known_failures import KNOWN, Attempt
+from mlops_config.infrastructure.known_failures import KNOWN, LEFT_STATE, Attempt
 from mlops_config.infrastructure.progress import Step
+
+_UNSAVED = rf"{re.escape(LEFT_STATE)}|[Ff]ailed to (save|persist) state"
 
 
 class ApplyFailedError(ServiceError):
@@ -67,22 +69,24 @@ def apply_failure(
     if interrupted:
         return ApplyInterruptedError(
             f"the apply was interrupted: {counts}",
-            hint=_resume(attempt, errors, "give"),
+            hint=_resume(attempt, errors, interrupted=True),
             document=document,
         )
     cause = failure(attempt, errors, complaint)
     lines = [f"the apply ended half-way: {counts}", *([listed(errors)] if errors else [])]
-    hint = _resume(attempt, errors, "mend the cause and give")
+    hint = _resume(attempt, errors, interrupted=False)
     if cause.hint and type(cause) is not ServiceError:
         hint = f"{cause.hint}; {hint}"
     return ApplyFailedError("\n".join(lines), hint=hint, document=document)
 
 
-def _resume(attempt: Attempt, errors: Sequence[Diagnostic], what: str) -> str:
-    if any(re.search(r"errored\.tfstate|[Ff]ailed to (save|persist) state", each.text) for each in errors):
-        left = attempt.directory / "errored.tfstate"
+def _resume(attempt: Attempt, errors: Sequence[Diagnostic], *, interrupted: bool) -> str:
+    """How to go on; where nobody interrupted it, something has to be mended first."""
+    again = f"{'' if interrupted else 'mend the cause and '}give the same command again"
+    if any(re.search(_UNSAVED, each.text) for each in errors):
         return (
-            f"the state could not be saved where it belongs and lies in {left}: keep that file, and before"
-            f" anything else give: {attempt.command} state push errored.tfstate"
+            "the state could not be saved where it belongs and lies in"
+            f" {attempt.directory / LEFT_STATE}: keep that file, and before anything else give:"
+            f" {attempt.push_state}; then {again}"
         )
-    return f"the state is saved: {what} the same command again, it goes on from there"
+    return f"the state is saved: {again}, it goes on from there"

@@ -13,6 +13,8 @@ from mlops_config.errors import IntegrityError, MlopsConfigError, ServiceError, 
 from mlops_config.infrastructure.diagnostics import Diagnostic, listed
 
 MINIMUM_VERSION = "1.10"
+LEFT_STATE = "errored.tfstate"
+"""Where Terraform leaves a state that it cannot save, in the root module's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,11 @@ class Attempt:
     def command(self) -> str:
         """How a person calls this program on this root module."""
         return f"{self.program} {shlex.quote(f'-chdir={self.directory}')}"
+
+    @property
+    def push_state(self) -> str:
+        """What brings a state that was left in :data:`LEFT_STATE` to its place."""
+        return f"{self.command} state push {LEFT_STATE}"
 
 
 class StateLockedError(ServiceError):

@@ -17,6 +17,7 @@ from mlops_config.errors import MlopsConfigError, ServiceError, UsageError, of_o
 from mlops_config.infrastructure.diagnostics import errors_of, warnings_of
 from mlops_config.infrastructure.failures import apply_failure, failure
 from mlops_config.infrastructure.known_failures import (
+    LEFT_STATE,
     MINIMUM_VERSION,
     Attempt,
     how_to_get,
@@ -24,12 +25,11 @@ from mlops_config.infrastructure.known_failures import (
 from mlops_config.infrastructure.plan import DEFAULT_WORKSPACE, Plan
 from mlops_config.infrastructure.progress import Events, Step
 from mlops_config.infrastructure.running import Ended, answer, follow
+from mlops_config.infrastructure.variables import FILE_NAME
 
 NAMES = ("terraform", "tofu")
 LOCK_TIMEOUT = "60s"
 _ANSWER_SECONDS = 30.0
-LEFT_STATE = "errored.tfstate"
-"""Where Terraform leaves a state that it cannot save."""
 _FULL_BYTES = 1 << 20
 """Less is free on a disk that a plan did not fit on."""
 _VERSION = re.compile(r"^(Terraform|OpenTofu) v((\d+)\.(\d+)\.\d+\S*)", re.MULTILINE)
@@ -192,13 +192,22 @@ class Root:
         left = self.directory / LEFT_STATE
         if not left.is_file():
             return
-        lost, saved = (_state_of(text) for text in (left.read_bytes(), self._answered("state", "pull")))
-        if lost is not None and (saved is None or (saved[0] == lost[0] and saved[1] < lost[1])):
-            attempt = self._attempt("plan")
+        pulled = self._answered("state", "pull")
+        saved = _state_of(pulled) if pulled.strip() else None
+        attempt, shown = self._attempt("plan"), self.shown / LEFT_STATE
+        told = f"an apply in {self.shown} could not save its state where it belongs"
+        try:
+            lost = _state_of(left.read_bytes())
+        except ValueError as error:  # a full disk cuts a file short
             raise UsageError(
-                f"an apply in {self.shown} could not save its state where it belongs: it lies in"
-                f" {self.shown / LEFT_STATE}, and what it made would be made once more",
-                hint=f"give: {attempt.command} state push {LEFT_STATE}; then the same command again",
+                f"{told}, and {shown}, where it was left, is cut short: what it made would be made once more",
+                hint="bring what the apply's log says was made into the state:"
+                f" {attempt.command} import ADDRESS ID; then remove {shown}",
+            ) from error
+        if saved is None or (saved[0] == lost[0] and saved[1] < lost[1]):
+            raise UsageError(
+                f"{told}: it lies in {shown}, and what it made would be made once more",
+                hint=f"give: {attempt.push_state}; then the same command again",
             )
 
     def plan(self, *, refresh_only: bool = False) -> SavedPlan:
@@ -215,7 +224,7 @@ class Root:
             with self.console.stage("plan") as log:
                 events = Events(log, self.console.say)
                 self._followed("plan", ["-input=false", *self._lock(), *options, f"-out={path}"], events)
-                saved = self._written(path, [each.in_words() for each in warnings_of(events.diagnostics)])
+                saved = self._written(path, events.diagnostics)
                 log.done(saved.plan.summary())
         except BaseException:
             shutil.rmtree(path.parent, ignore_errors=True)
@@ -263,8 +272,8 @@ class Root:
             numbers = [counts.get(name, 0) for name in ("add", "change", "remove")]
             applied = Applied(events.steps, self.outputs(), *numbers)
             log.done(applied.in_words())
-        for each in warnings_of(events.diagnostics):
-            if (words := each.in_words()) not in saved.plan.warnings:
+        for words in self._warnings(events.diagnostics, saved.plan.configuration):
+            if words not in saved.plan.warnings:
                 self.console.say(f"warning: {words}")
         return applied
 
@@ -273,16 +282,26 @@ class Root:
         found = json.loads(self._answered("output", "-json"))
         return {name: each["value"] for name, each in found.items() if not each.get("sensitive")}
 
-    def _written(self, path: Path, warnings: Sequence[str]) -> SavedPlan:
+    def _warnings(self, told: Sequence[Mapping[str, Any]], configuration: Mapping[str, Any]) -> list[str]:
+        """What Terraform warned of, but for the release's variables that the root module does not declare."""
+        try:
+            given = json.loads((self.directory / FILE_NAME).read_bytes())
+        except FileNotFoundError:  # a plan without a release
+            given = {}
+        declared = (configuration.get("root_module") or {}).get("variables") or {}
+        undeclared = sum(name not in declared for name in given)
+        return [each.in_words() for each in warnings_of(told, FILE_NAME, undeclared)]
+
+    def _written(self, path: Path, told: Sequence[Mapping[str, Any]]) -> SavedPlan:
         """The plan that was just made; on a full disk Terraform leaves half of it without a word."""
         try:
-            return self._read(path, warnings)
+            return self._read(path, told)
         except UsageError as error:
             if shutil.disk_usage(path.parent).free < _FULL_BYTES:
                 raise of_os_error(OSError(errno.ENOSPC, "", str(path))) from error
             raise
 
-    def _read(self, path: Path, warnings: Sequence[str] = ()) -> SavedPlan:
+    def _read(self, path: Path, told: Sequence[Mapping[str, Any]] = ()) -> SavedPlan:
         path.chmod(0o600)
         document = json.loads(self._answered("show", "-json", str(path)))
         chosen = json.loads(self._answered("version", "-json")).get("provider_selections") or {}
@@ -290,7 +309,7 @@ class Root:
             document,
             providers=chosen,
             directory=self.directory,
-            warnings=warnings,
+            warnings=self._warnings(told, document.get("configuration") or {}),
             workspace=self.workspace,
         )
         saved = SavedPlan(plan, path)
@@ -331,14 +350,13 @@ class Root:
         return [f"-lock-timeout={self.lock_timeout}"]
 
 
-def _state_of(text: bytes) -> tuple[str, int] | None:
-    """Lineage and serial number; ``None``: there is no state yet."""
-    if not text.strip():
-        return None
-    try:
-        state = json.loads(text)
-    except ValueError:  # a full disk cuts a file short
-        return "", 0
+def _state_of(text: bytes) -> tuple[str, int]:
+    """Lineage and serial number.
+
+    Raises:
+        ValueError: it is no whole state.
+    """
+    state = json.loads(text)
     return str(state.get("lineage", "")), int(state.get("serial", 0))
 
 
