@@ -38,7 +38,8 @@ def test_a_file_that_overrules_the_release_is_named_and_nothing_is_applied(
     values = {"release": {"environment": "dev", "name": "6.6.6", "config_digest": FIRST.bundle.digest}}
     text = json.dumps(values) if name.endswith("json") else f"release = {json.dumps(values['release'])}\n"
     (checkout.root / name).write_text(text)
-    (checkout.root / "zy.auto.tfvars").write_text("# of something else\n")
+    (checkout.root / "zy.auto.tfvars").write_text("# of another release\nlater_release = 1\n")
+    (checkout.root / "zy.auto.tfvars.json").write_text('{"later": "release"}')
     checkout.release(FIRST)
     said = checkout.deploy(*ALONE, code=2).err
     assert "the plan was not made for release 1.0.0: release has another value there" in said
@@ -71,6 +72,26 @@ def test_a_root_module_that_does_not_take_the_release_is_said_once(checkout: Che
     said = checkout.deploy("--plan")
     assert "infra/dev declares no variable mlops_config_path, config: what the release says" in said.err
     assert "undeclared" not in said.out
+
+
+@pytest.mark.parametrize("taken", [3, 2, 1])
+def test_a_mistyped_name_is_warned_of_beside_the_variables_that_the_module_does_not_take(
+    checkout: Checkout, taken: int
+) -> None:
+    names = ["release", "config", "mlops_config_path"]
+    declared = "".join(f'variable "{name}" {{\n  type = any\n}}\n' for name in names[:taken])
+    (checkout.root / "release.tf").write_text(declared)
+    checkout.describe('resource "terraform_data" "release" {\n  input = var.release.name\n}\n')
+    checkout.release(FIRST)
+    assert "undeclared" not in checkout.deploy("--plan").out
+    (checkout.root / "terraform.tfvars").write_text("retention_dayz = 400\n")
+    said = checkout.deploy("--plan")
+    assert said.out.count("for undeclared variable") == 1
+    # Terraform names two, whichever.
+    is_named = 'does not declare a variable named "retention_dayz"' in said.out
+    assert is_named or "give 1 value more for variables that it does not declare" in said.out
+    assert is_named or taken < 2
+    assert "release.auto.tfvars.json" not in said.out
 
 
 def test_a_check_that_fails_is_shown_to_whoever_reviews_and_after_the_apply(checkout: Checkout) -> None:

@@ -1,5 +1,7 @@
 """Whether Terraform planned with the variables that it was given: another file may have said otherwise."""
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,9 +49,14 @@ def require_given(plan: Plan, variables: ReleaseVariables, directory: Path, show
 
 
 def _overriding(directory: Path, names: list[str]) -> Iterator[str]:
-    """The files that speak of one of ``names`` and win over ours: the last in the alphabet does."""
+    """The files that give one of ``names`` and win over ours: the last in the alphabet does."""
     for path in sorted({path for pattern in _PATTERNS for path in directory.glob(pattern)}):
-        if path.name > FILE_NAME:
-            text = path.read_text(encoding="utf-8", errors="replace")
-            if any(name in text for name in names):
-                yield path.name
+        if path.name > FILE_NAME and any(_gives(path, name) for name in names):
+            yield path.name
+
+
+def _gives(path: Path, name: str) -> bool:
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if path.suffix == ".json":
+        return name in json.loads(text)  # Terraform has read it
+    return re.search(rf'(?m)^\s*"?{name}"?\s*=', text) is not None
