@@ -196,6 +196,7 @@ def test_secrets_are_in_none_of_them() -> None:
 def test_programs_get_paths_values_marks_and_causes() -> None:
     found: dict[str, Any] = json.loads(json.dumps(as_document(everything(), CAUSES)))
     assert found["digest"] == everything().digest
+    assert found["variables"] == everything().given
     assert found["counts"]["replace"] == 1
     assert found["destructive"] == ["aws_x.gone", "aws_x.replaced"]
     rules = next(each for each in found["changes"] if each["address"] == "aws_x.rules")

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mlops_config.infrastructure.reviewed import reviewed_document, since_review
 
 
@@ -19,6 +21,7 @@ def plan(*changes: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {
         "digest": "sha256:1",
         "terraform_version": "1.11.4",
+        "variables": "sha256:2",
         "providers": {"registry.terraform.io/hashicorp/aws": "6.69.1"},
         "changes": list(changes),
         "outputs": [],
@@ -50,7 +53,7 @@ def test_each_resource_that_is_planned_otherwise_is_a_line() -> None:
 def test_a_cause_that_is_told_otherwise_is_no_difference() -> None:
     reviewed, now = plan(change("a.b", "update", name="x")), plan(change("a.b", "update", name="x"))
     now["changes"][0]["values"][0]["causes"] = [{"key": "monitoring.drift"}]
-    assert since_review(reviewed, now) == ["  what it is planned for: the variables differ"]
+    assert since_review(reviewed, now) == ["  something that plan.json does not hold"]
 
 
 def test_versions_and_outputs_are_told_too() -> None:
@@ -63,6 +66,38 @@ def test_versions_and_outputs_are_told_too() -> None:
         "  Terraform's version: 1.11.4 then, 1.12.0 now",
         "  providers: aws 6.69.1 then, aws 6.70.0 now",
         "  output url",
+    ]
+
+
+def test_what_the_digest_does_not_count_is_never_the_reason() -> None:
+    patched = plan(terraform_version="1.11.5", variables="sha256:3")
+    assert since_review(plan(), patched) == [
+        "  the variables differ: the release's, or those in terraform.tfvars"
+    ]
+    older = plan()
+    del older["variables"]
+    assert since_review(older, plan(terraform_version="1.11.5", modules="sha256:4")) == [
+        "  the modules say something else, which may show in what is known after apply only"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("reason", "replace_by_request", "reason"),
+        ("moved_from", "a.c", "former address"),
+        ("import_id", "i-1", "id that it is taken over by"),
+        ("created_first", True, "order of what goes and what comes"),
+        ("provider", "acme/aws", "provider"),
+    ],
+)
+def test_what_counts_of_a_resource_beside_its_values_is_told(name: str, value: Any, words: str) -> None:
+    reviewed, now = change("a.b", "replace", name="x"), change("a.b", "replace", name="x")
+    assert since_review(plan(reviewed | {"created_first": False}), plan(now)) == [
+        "  something that plan.json does not hold"
+    ]
+    assert since_review(plan(reviewed), plan(now | {name: value})) == [
+        f"  a.b: replace, with another {words}"
     ]
 
 

@@ -138,6 +138,8 @@ class Plan:
     """The root module that it was made in."""
     variables: Mapping[str, Any] = field(repr=False, default_factory=dict)
     """What each of the root's variables was given, secrets too."""
+    given: str | None = None
+    """Digest of the variables, without the sensitive ones."""
     workspace: str = DEFAULT_WORKSPACE
     """Which of the backend's states it is for."""
     sources: str | None = None
@@ -198,6 +200,7 @@ class Plan:
             workspace=workspace,
             sources=sources,
             variables={**plain, **hidden},
+            given=sha256_of(rfc8785.dumps(_canonical(plain))),
             warnings=tuple(_blotted(each, secrets) for each in warnings),
         )
 

@@ -114,6 +114,7 @@ def as_document(plan: Plan, causes: Causes | None = None) -> dict[str, Any]:
         "providers": dict(plan.providers),
         "workspace": plan.workspace,
         "modules": plan.sources,
+        "variables": plan.given,
         "summary": plan.summary(),
         "has_changes": plan.has_changes,
         "counts": {action.value: plan.count(action) for action in Action},
@@ -262,6 +263,8 @@ def _change_document(change: ResourceChange, causes: Causes) -> dict[str, Any]:
         "action": change.action.value,
         "reason": change.reason,
         "moved_from": change.moved_from,
+        "import_id": change.import_id,
+        "created_first": change.created_first,
         "values": [
             {
                 "path": each.where,

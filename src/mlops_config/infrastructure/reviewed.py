@@ -14,6 +14,14 @@ _NAMED = (
     ("terraform_version", "Terraform's version"),
     ("providers", "providers"),
 )
+_BESIDE = {
+    "provider": "provider",
+    "reason": "reason",
+    "moved_from": "former address",
+    "import_id": "id that it is taken over by",
+    "created_first": "order of what goes and what comes",
+}
+"""What the digest counts of a resource beside its values, in words."""
 
 Document = Mapping[str, Any]
 """A plan as :func:`~.rendering.as_document` has it."""
@@ -32,7 +40,7 @@ def since_review(reviewed: Document, now: Document) -> list[str]:
     """A line for each resource that is no longer planned as it was, and for what else differs."""
     lines = [*_resources(reviewed, now), *_others(reviewed, now)]
     if not lines:
-        return ["  what it is planned for: the variables differ"]
+        return ["  something that plan.json does not hold"]
     more = len(lines) - _SHOWN
     return [*lines[:_SHOWN], f"  … and {more} more"] if more > 0 else lines
 
@@ -48,40 +56,47 @@ def _resources(reviewed: Document, now: Document) -> Iterator[str]:
             yield f"  {visible(address)}: {_differently(was[address], is_[address])}"
 
 
-def _by_address(plan: Document) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Action and values of each resource."""
+def _by_address(plan: Document) -> dict[str, tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Action and values of each resource, and what counts beside them."""
     return {
         each["address"]: (
             each["action"],
             {value["path"]: {**value, "causes": None} for value in each.get("values", ())},
+            {words: each.get(name) or None for name, words in _BESIDE.items()},
         )
         for each in plan.get("changes", ())
     }
 
 
-def _differently(was: tuple[str, dict[str, Any]], is_: tuple[str, dict[str, Any]]) -> str:
+def _differently(
+    was: tuple[str, dict[str, Any], dict[str, Any]], is_: tuple[str, dict[str, Any], dict[str, Any]]
+) -> str:
     if was[0] != is_[0]:
         return f"{is_[0]} instead of {was[0]}"
-    paths = sorted(path for path in {*was[1], *is_[1]} if was[1].get(path) != is_[1].get(path))
-    more = f" and {len(paths) - _PATHS} more" if len(paths) > _PATHS else ""
-    return f"{is_[0]}, with another {', '.join(map(visible, paths[:_PATHS]))}{more}"
+    others = [words for words in is_[2] if was[2][words] != is_[2][words]]
+    others += sorted(path for path in {*was[1], *is_[1]} if was[1].get(path) != is_[1].get(path))
+    more = f" and {len(others) - _PATHS} more" if len(others) > _PATHS else ""
+    return f"{is_[0]}, with another {', '.join(map(visible, others[:_PATHS]))}{more}"
 
 
 def _others(reviewed: Document, now: Document) -> Iterator[str]:
     if reviewed.get("modules") != now.get("modules"):
         yield "  the modules say something else, which may show in what is known after apply only"
-    named = (
-        ("workspace", "workspace"),
-        ("terraform_version", "Terraform's version"),
-        ("providers", "providers"),
-    )
-    for name, words in named:
-        if reviewed.get(name) != now.get(name):
+    if "variables" in reviewed and reviewed["variables"] != now.get("variables"):  # else by an older version
+        yield "  the variables differ: the release's, or those in terraform.tfvars"
+    for name, words in _NAMED:
+        if _counted(name, reviewed) != _counted(name, now):
             yield f"  {words}: {_told(reviewed.get(name))} then, {_told(now.get(name))} now"
     outputs = [{each["name"]: each for each in plan.get("outputs", ())} for plan in (reviewed, now)]
     for name in sorted({*outputs[0], *outputs[1]}):
         if outputs[0].get(name) != outputs[1].get(name):
             yield f"  output {visible(name)}"
+
+
+def _counted(name: str, plan: Document) -> Any:
+    """What the digest counts of it: of Terraform's version, ``1.11`` of ``1.11.4``."""
+    found = plan.get(name)
+    return str(found).split(".")[:2] if name == "terraform_version" else found
 
 
 def _told(value: Any) -> str:
