@@ -25,6 +25,10 @@ resource "terraform_data" "made" {
   input = templatefile("${path.module}/made.tftpl", { name = "fares" })
 }
 
+resource "archive_file" "job" {
+  source_dir = "${path.module}/job"
+}
+
 resource "local_file" "written" {
   filename = "${path.module}/written.txt"
 }
@@ -52,6 +56,7 @@ def tree(tmp_path: Path) -> Path:
     """A root module and one that it calls; the root."""
     _write(tmp_path / "infra" / "dev" / "main.tf", MAIN)
     _write(tmp_path / "infra" / "dev" / "made.tftpl", "made by ${name}\n")
+    _write(tmp_path / "infra" / "dev" / "job" / "train.py", "import shared\n")
     _write(tmp_path / "infra" / "modules" / "policy" / "main.tf", POLICY)
     _write(tmp_path / "infra" / "modules" / "policy" / "statements" / "read.json", "{}\n")
     return tmp_path / "infra" / "dev"
@@ -73,6 +78,9 @@ def digest(root: Path, calls: dict[str, Any] | None = None) -> str:
         ("override.tf", "locals {}\n"),
         ("more.tf.json", "{}\n"),
         ("made.tftpl", "made by somebody else\n"),
+        ("job/train.py", "import other\n"),
+        ("job/more/shared.py", "\n"),
+        ("job/.env", "MODE=fast\n"),
         ("../modules/policy/main.tf", f"{POLICY}\n"),
         ("../modules/policy/statements/read.json", '{"Action": "*"}\n'),
         ("../modules/policy/statements/more.json", "{}\n"),
@@ -94,6 +102,9 @@ def test_what_a_module_says_counts(tree: Path, name: str, text: str) -> None:
         ("written.txt", "by the apply\n"),
         (".terraform/modules/modules.json", "{}\n"),
         ("tests/plan.tftest.hcl", "\n"),
+        ("job/__pycache__/train.cpython-311.pyc", "compiled"),
+        ("job/more/.DS_Store", "icons"),
+        ("job/.pytest_cache/README.md", "cached"),
         ("../modules/other/main.tf", "locals {}\n"),
     ],
 )

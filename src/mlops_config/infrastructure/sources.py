@@ -22,6 +22,8 @@ _LITERAL = re.compile(
 )
 """A text that may name a file; the first group tells of one that is written, not read."""
 _CHANGES_BY_ITSELF = re.compile(r"\.tfstate|^release\.auto\.tfvars\.json$")
+_LEFT_BY_TOOLS = re.compile(r"__pycache__|\.DS_Store|\.\w+_cache")
+"""Names of what lies in a folder because somebody worked there, and on no other machine."""
 _MOST_TEXT_BYTES = 1 << 20
 
 
@@ -71,7 +73,12 @@ def _named(folder: Path, root: Path, base: bytes, name: str) -> Iterator[Path]:
         if not _CHANGES_BY_ITSELF.search(named.name):
             yield named.resolve()
     elif base and os.path.isdir(named) and folder in named.resolve().parents:  # noqa: PTH112 as above
-        yield from (each.resolve() for each in named.rglob("*") if each.is_file())
+        yield from (each.resolve() for each in named.rglob("*") if each.is_file() and _is_meant(each, named))
+
+
+def _is_meant(file: Path, folder: Path) -> bool:
+    """Whether a file counts when a module names the folder that it is in."""
+    return not any(_LEFT_BY_TOOLS.fullmatch(part) for part in file.relative_to(folder).parts)
 
 
 def _text_digest(path: Path) -> str:
