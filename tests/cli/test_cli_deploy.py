@@ -13,7 +13,7 @@ from tests.repositories import Repository
 from mlops_config.bundle.archive import read_folder
 from mlops_config.cli import main
 from mlops_config.kinds import Kind
-from mlops_config.orchestration.deployment import Deployment
+from mlops_config.orchestration.deployment import Deployment, JobDeployment
 from mlops_config.release.record import ActivationRecord, DagRunRecord
 from mlops_config.release.verification import read_record
 from mlops_config.store import open_store
@@ -45,6 +45,16 @@ class Tree:
 @pytest.fixture
 def tree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Tree:
     return Tree(tmp_path, capsys)
+
+
+def test_retraining_goes_by_monitorings_schedule_only_without_one_of_its_own() -> None:
+    training, monitoring, own = (JobDeployment("a.yaml", cron) for cron in (None, "30 6 * * *", "0 1 * * *"))
+    jobs = {"training": training, "monitoring": monitoring, "retraining": training}
+    deployment = Deployment("p", "m", "dev", "o", {}, "1.0.0", None, "sha256:1", None, jobs)
+    assert deployment.timed_by("training") is None
+    assert deployment.timed_by("retraining") is monitoring
+    assert deployment._replace(jobs=jobs | {"retraining": own}).timed_by("retraining") is own
+    assert deployment._replace(jobs={"retraining": training}).timed_by("retraining") is None
 
 
 def test_a_dry_run_needs_neither_airflow_nor_a_folder_and_writes_nothing(tree: Tree) -> None:

@@ -18,15 +18,15 @@ def schedule_of(deployment: Deployment, job: str) -> Any:
     Retraining runs whenever a drift report of its own environment arrives. Events may merge or get lost, so
     it also runs on its own schedule or, when it has none, on monitoring's, and decides by what it finds.
     """
+    timetable = _timetable(deployment.timed_by(job))
     if job != "retraining":
-        return _timetable(deployment.jobs[job])
+        return timetable
     report = asset(deployment, "drift-report")
-    backstop = _timetable(deployment.jobs[job]) or _timetable(deployment.jobs.get("monitoring"))
-    return AssetOrTimeSchedule(timetable=backstop, assets=[report]) if backstop else [report]
+    return AssetOrTimeSchedule(timetable=timetable, assets=[report]) if timetable else [report]
 
 
 def _timetable(job: JobDeployment | None) -> Any:
     """A run at each of the schedule's moments; of those that were missed only the newest is made up for."""
-    if job is None or job.cron is None:
+    if job is None:
         return None
     return CronTriggerTimetable(job.cron, timezone=job.timezone)

@@ -50,10 +50,9 @@ def planned_rows(plan: "DeploymentPlan", folder: str | None) -> Rows:
 
 
 def _when(deployment: "Deployment", name: str) -> str:
-    """When a job's DAG runs; retraining goes by monitoring's schedule where it has none of its own."""
-    job = deployment.jobs[name]
-    timed = job if job.cron or name != "retraining" else deployment.jobs["monitoring"]
-    times = [f"{timed.cron} {timed.timezone}"] if timed.cron else []
+    """When a job's DAG runs."""
+    timed = deployment.timed_by(name)
+    times = [f"{timed.cron} {timed.timezone}"] if timed else []
     if name == "retraining":
         times.append("when a drift report arrives")
     return " and ".join(times) or "on request"

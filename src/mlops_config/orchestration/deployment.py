@@ -73,6 +73,12 @@ class Deployment(NamedTuple):
         """``<project>.<model>.<environment>.<job>``."""
         return f"{self.project}.{self.model_name}.{self.environment}.{job}"
 
+    def timed_by(self, job: str) -> JobDeployment | None:
+        """Whose ``cron`` a job runs by: its own or, of retraining without one, monitoring's, if any."""
+        names = (job, "monitoring") if job == "retraining" else (job,)
+        found = (self.jobs.get(name) for name in names)
+        return next((each for each in found if each and each.cron), None)
+
     def to_json(self) -> bytes:
         """The file: indented UTF-8 JSON with a final newline."""
         document = {"schema_version": SCHEMA_VERSION, **self._asdict()}
