@@ -209,6 +209,43 @@ def test_a_plan_that_is_not_encrypted_is_for_its_owners_eyes_alone(checkout: Che
     assert checkout.made()["release"] == "1.0.0"
 
 
+def test_a_sealed_plan_stays_where_it_is_until_another_was_applied(checkout: Checkout) -> None:
+    checkout.release(FIRST)
+    digest = checkout.planned()["digest"]
+    sealed = checkout.plan_folder / "plan.sealed"
+    named = ("--plan-file", str(sealed), *NO_AIRFLOW)
+    for _ in range(2):
+        refused = checkout.deploy(*named, "--reviewed", f"sha256:{'0' * 64}", code=4)
+        assert "is not the plan of dev that was reviewed" in refused.err
+    checkout.deploy("--drift")
+    checkout.deploy(*named, "--reviewed", digest)
+    assert "applied before" in checkout.deploy(*named).err  # as when Airflow failed after it
+    checkout.release(DRIFTS_SOONER)
+    checkout.deploy("--yes", *NO_AIRFLOW)
+    assert not sealed.exists()
+
+
+def test_each_refusal_says_what_differs_from_the_reviewed_plan(checkout: Checkout) -> None:
+    checkout.release(FIRST)
+    digest = checkout.planned()["digest"]
+    checkout.describe(RESOURCES.replace("var.release.name", '"unnamed"'))
+    for _ in range(2):
+        said = checkout.deploy("--reviewed", digest, *NO_AIRFLOW, code=4).err
+        assert "  terraform_data.release: create, with another input\n" in said
+
+
+def test_another_value_in_terraform_tfvars_is_told_where_it_shows_in_no_attribute(
+    checkout: Checkout,
+) -> None:
+    checkout.describe(f'{RESOURCES}\nvariable "account" {{\n  type = string\n}}\n')
+    checkout.release(FIRST)
+    (checkout.root / "terraform.tfvars").write_text('account = "one"\n')
+    digest = checkout.planned()["digest"]
+    (checkout.root / "terraform.tfvars").write_text('account = "two"\n')
+    told = checkout.deploy("--reviewed", digest, *NO_AIRFLOW, code=4).err.partition(" now\n")[2]
+    assert told.startswith("  the variables differ: the release's, or those in terraform.tfvars\n hint:")
+
+
 def test_an_apply_that_fails_half_way_is_written_down_and_goes_on_with_the_same_command(
     checkout: Checkout,
 ) -> None:
@@ -318,7 +355,7 @@ def test_what_is_no_digest_is_refused(
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
         checkout.deploy("--reviewed", text)
-    assert "is no digest of a plan" in capsys.readouterr().err
+    assert "is no digest, sha256: and 64 hex digits" in capsys.readouterr().err
 
 
 def test_airflow_is_the_one_that_terraform_made_and_the_record_says_what_it_runs_on(

@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops_config.cli.arguments import sha256_digest
 from mlops_config.cli.deploy_printing import Rows, write
 from mlops_config.errors import FindingsError, UsageError
 
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--only-terraform", action="store_true", help="leave Airflow as it is")
     group.add_argument(
         "--reviewed",
-        type=_digest,
+        type=sha256_digest,
         metavar="DIGEST",
         help="plan anew, and apply only the plan with this digest; exit code 4 for another",
     )
@@ -217,9 +218,8 @@ class Infrastructure:
     def _provision(
         self, subject: "Subject", review: "Review", ledger: "Ledger | None", held: Any
     ) -> "Provisioned":
+        from mlops_config.infrastructure.plan_files import DOCUMENT_NAME, PLAN_FOLDER, SEALED_NAME
         from mlops_config.infrastructure.provisioning import (
-            DOCUMENT_NAME,
-            PLAN_FOLDER,
             apply,
             require_reviewed,
             was_applied,
@@ -232,9 +232,10 @@ class Infrastructure:
             self.console.say("this plan was applied before: is there anything left to do?")
             review = replace(review, digest=found.plan.digest)
             found = self._planned(subject, sealed=False)
-        path = self.wish.output / self.environment / PLAN_FOLDER / DOCUMENT_NAME
-        reviewed = reviewed_document(path, review.digest)
-        write_files(found, self.wish.output)
+        folder = self.wish.output / self.environment / PLAN_FOLDER
+        reviewed = reviewed_document(folder / DOCUMENT_NAME, review.digest)
+        if reviewed is None or review.covers(found.plan):  # else the reviewed one has to stay
+            write_files(found, self.wish.output)
         self._show(found)
         if review.mode == "ask" and found.plan.has_changes:
             self._show_to_whoever_is_asked(found)
@@ -243,7 +244,10 @@ class Infrastructure:
                 f"the plan for {self.environment} was not applied: it was not wanted",
                 hint="nothing was changed",
             )
-        return apply(found, ledger, held, self.console)
+        done = apply(found, ledger, held, self.console)
+        if self.arguments.plan_file is None:
+            (folder / SEALED_NAME).unlink(missing_ok=True)  # an earlier plan's, which is stale now
+        return done
 
     def _review(self) -> "Review":
         from mlops_config.infrastructure.provisioning import Review
@@ -331,11 +335,3 @@ def _context() -> Any:
     from mlops_config.github.context import GitHubContext
 
     return GitHubContext.from_env(os.environ)
-
-
-def _digest(text: str) -> str:
-    from mlops_config.digests import is_digest
-
-    if not is_digest(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no digest of a plan, sha256: and 64 hex digits")
-    return text

@@ -15,6 +15,7 @@ from mlops_config.files import make_output_folder, write_atomically
 from mlops_config.infrastructure.causes import explain
 from mlops_config.infrastructure.failures import ApplyFailedError
 from mlops_config.infrastructure.given_variables import require_given, undeclared
+from mlops_config.infrastructure.plan_files import DOCUMENT_NAME, MARKDOWN_NAME, PLAN_FOLDER, SEALED_NAME
 from mlops_config.infrastructure.program import Program
 from mlops_config.infrastructure.rendering import as_document, as_markdown, as_text
 from mlops_config.infrastructure.reviewed import Document, since_review
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from mlops_config.infrastructure.plan import Plan
     from mlops_config.infrastructure.program import Root, SavedPlan
 
-PLAN_FOLDER = "plan"
-MARKDOWN_NAME, DOCUMENT_NAME, SEALED_NAME = "plan.md", "plan.json", "plan.sealed"
 PLAN_FILE = "tfplan"
 """Terraform's own file among what is sealed."""
 LOCK_FILE = ".terraform.lock.hcl"
@@ -60,6 +59,10 @@ class Review:
     mode: Literal["ask", "yes", "digest"]
     digest: str | None = None
     """Of the plan that was reviewed."""
+
+    def covers(self, plan: "Plan") -> bool:
+        """Whether no other plan was reviewed; for one that changes nothing none has to be."""
+        return not plan.has_changes or self.digest in (None, plan.digest)
 
     def require_possible(self) -> None:
         """Returns unless somebody has to be asked, and nobody is there.
@@ -223,7 +226,6 @@ def write_files(found: Planned, output: Path) -> tuple[Path, ...]:
     document = json.dumps(found.document(), indent=2, ensure_ascii=False).encode() + b"\n"
     markdown = as_markdown(found.plan, found.causes, SUMMARY_LIMIT_BYTES).encode()
     contents = {MARKDOWN_NAME: markdown, DOCUMENT_NAME: document}
-    (folder / SEALED_NAME).unlink(missing_ok=True)  # an earlier plan's
     for name, data in contents.items():
         write_atomically(folder / name, data)
     return tuple(folder / name for name in contents)
@@ -266,9 +268,7 @@ def require_reviewed(found: Planned, review: Review, ask: Ask, reviewed: Documen
         IntegrityError: another plan was reviewed.
     """
     record = found.subject.record
-    if not found.plan.has_changes:
-        return True
-    if review.digest is not None and found.plan.digest != review.digest:
+    if not review.covers(found.plan):
         differs = since_review(reviewed, found.document()) if reviewed else []
         told = [
             f"this is not the plan of {record.environment} that was reviewed: {review.digest} was, and"
@@ -278,9 +278,9 @@ def require_reviewed(found: Planned, review: Review, ask: Ask, reviewed: Documen
         raise IntegrityError(
             "\n".join(told),
             hint="the files, the release or the infrastructure changed since: nothing was applied; look at"
-            " the new plan and say its digest",
+            " the new plan (--plan) and say its digest",
         )
-    if review.mode != "ask":
+    if review.mode != "ask" or not found.plan.has_changes:
         return True
     name = record.environment
     answer = ask(f"Apply this plan to {name}? Type {name} to go on, anything else to leave: ")
