@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from mlops_config.console import TerminalConsole
 from mlops_config.errors import ServiceError, UsageError
 from mlops_config.github.context import GitHubContext
-from mlops_config.infrastructure.lease import DeploymentHeldError, Held, Holder, deployment, standing
+from mlops_config.infrastructure.lease import (
+    APPLY_TIME,
+    DeploymentHeldError,
+    Held,
+    Holder,
+    deployment,
+    lasting,
+    standing,
+)
 from mlops_config.ledger.entries import Draft, Event
 from mlops_config.ledger.ledger import Ledger
 from mlops_config.store import open_store
@@ -54,6 +62,12 @@ def deploying(
         clock=clock,
     ) as held:
         yield held
+
+
+def test_others_are_kept_out_for_as_long_as_it_may_take_and_never_less_than_an_apply() -> None:
+    assert lasting() == lasting(within=60) == APPLY_TIME
+    assert lasting(waiting=3600) == APPLY_TIME + HOUR
+    assert lasting(waiting=3600, within=6 * 3600) == 6 * HOUR
 
 
 def events(store: Store) -> list[tuple[Event, str]]:

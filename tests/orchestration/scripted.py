@@ -119,8 +119,8 @@ class Clock:
         self.now = 0.0
         self.naps: list[float] = []
 
-    def patience(self, seconds: float) -> Patience:
-        return Patience(seconds, sleep=self.sleep, clock=lambda: self.now)
+    def patience(self, seconds: float, within: float | None = None) -> Patience:
+        return Patience(seconds, within, sleep=self.sleep, clock=lambda: self.now)
 
     def sleep(self, seconds: float) -> None:
         self.naps.append(seconds)

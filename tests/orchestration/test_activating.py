@@ -249,6 +249,15 @@ def test_a_run_that_takes_longer_than_the_time_is_left_to_airflow() -> None:
     assert "again to wait on" in (caught.value.hint or "")
 
 
+def test_what_an_apply_took_is_no_time_to_wait_in() -> None:
+    clock = Clock()
+    patience = clock.patience(7200, within=3300)
+    clock.sleep(1800)
+    with pytest.raises(ServiceError, match="still going after 1500 s"):
+        await_run(Scripted(runs=[run("running")]), RECORD, patience, TerminalConsole(quiet=True))
+    assert clock.now == pytest.approx(3300)
+
+
 def test_whoever_stops_waiting_is_told_that_the_run_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
     def stop(_: float) -> None:
         raise KeyboardInterrupt

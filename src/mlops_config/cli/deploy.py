@@ -77,6 +77,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"wait no longer (default: {TIMEOUT_SECONDS:.0f})",
     )
     parser.add_argument(
+        "--within",
+        type=_seconds,
+        metavar="SECONDS",
+        help="wait no longer than this from now on, with the time that Terraform takes counted in",
+    )
+    parser.add_argument(
         "--dry-run", action="store_true", help="say what would be written and run; Airflow is not asked"
     )
     parser.add_argument(
@@ -212,7 +218,7 @@ def _wish(arguments: argparse.Namespace, settings: "Settings") -> "Wish":
         wait=not arguments.no_wait,
         with_dags=arguments.with_dags,
         unpause=arguments.unpause,
-        patience=Patience(arguments.timeout),
+        patience=Patience(arguments.timeout, arguments.within),
         server_url=context.server_url if context else "https://github.com",
     )
 

@@ -20,6 +20,8 @@ from mlops_config.github.context import GitHubContext
 from mlops_config.ledger.entries import Draft, Event, Lease, LedgerEntry, Reason
 from mlops_config.ledger.ledger import Ledger, LedgerMovedError
 
+APPLY_TIME = timedelta(hours=2)
+"""For plan, review and apply, beside the wait for Airflow: an Airflow that is made takes half an hour."""
 TAKEN_OVER = "taken_over"
 _TRIES = 20
 """Entries that others may write between reading the ledger and taking the lease."""
@@ -85,6 +87,17 @@ def standing(entries: Sequence[LedgerEntry], now: datetime) -> LedgerEntry | Non
         return None
     ends = (entry for entry in entries if entry.event is Event.DEPLOYMENT_ENDED)
     return None if any(entry.job_id == newest.job_id for entry in ends) else newest
+
+
+def lasting(*, waiting: float = 0.0, within: float | None = None) -> timedelta:
+    """How long a deployment keeps others out.
+
+    ``waiting`` are the seconds that Airflow may be waited for, ``within`` those that all of it may take
+    together. Never less than :data:`APPLY_TIME`: an apply that began is not cut short.
+    """
+    if within is None:
+        return APPLY_TIME + timedelta(seconds=waiting)
+    return max(APPLY_TIME, timedelta(seconds=within))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ Each step may be repeated: a run that was asked for is there under its own id, a
 interrupted goes on when the same command is given again.
 """
 
+import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,17 +54,26 @@ class Patience:
     """How long a deployment waits, all told, and how often it looks. Times are in seconds."""
 
     seconds: float
+    """From the first look on."""
+    within: float | None = None
+    """From now on, whatever happens before the first look; it ends the waiting early."""
     poll: float = 1.0
     slowest_poll: float = 10.0
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
     clock: Callable[[], float] = field(default=time.monotonic, repr=False)
-    _deadline: float | None = None
+    _deadline: float | None = field(default=None, init=False)
+    _latest: float = field(default=math.inf, init=False)
+
+    def __post_init__(self) -> None:
+        """Begins to count."""
+        if self.within is not None:
+            self._latest = self.clock() + self.within
 
     def looks(self, limit: float | None = None) -> Iterator[float]:
         """The seconds waited so far, again and again until the time is over; less and less often."""
         started = self.clock()
         if self._deadline is None:
-            self._deadline = started + self.seconds
+            self._deadline = min(started + self.seconds, self._latest)
         ends = min(self._deadline, started + limit) if limit is not None else self._deadline
         pause = self.poll
         while True:
@@ -118,7 +128,8 @@ def await_dags(
     """
     before, wanted = frozenset(known), tags_of(deployment)
     missing: list[str] = []
-    for _ in patience.looks(PARSE_SECONDS):
+    waited = 0.0
+    for waited in patience.looks(PARSE_SECONDS):  # noqa: B007 it is told when the time is over
         found = {job: api.dag(deployment.dag_id(job)) for job in deployment.jobs}
         there = {job: dag for job, dag in found.items() if dag and not dag.is_stale and wanted <= dag.tags}
         if len(there) == len(found):
@@ -128,7 +139,7 @@ def await_dags(
         broken = [each for each in api.parse_errors() if each not in before and concerns(each, deployment)]
         if broken:
             raise _broken(broken, api)
-    raise _not_parsed(missing, deployment, api)
+    raise _not_parsed(missing, deployment, api, waited)
 
 
 def concerns(error: ParseError, deployment: Deployment) -> bool:
@@ -226,7 +237,7 @@ def _follow(
 ) -> Sequence[TaskInstance]:
     """Says what happens in the run until it has succeeded; its tasks then."""
     told: set[tuple[str, int, int, str | None]] = set()
-    obstacle, busy = None, 0.0
+    obstacle, busy, waited = None, 0.0, 0.0
     for waited in patience.looks():
         found = api.run(run.dag_id, run.run_id)
         if found is None:
@@ -254,7 +265,7 @@ def _follow(
         doing = obstacle or ", ".join(_going(tasks)) or "no task yet"
         log.progress(f"{found.state}: {doing} ({waited:.0f} s)")
     raise ServiceError(
-        f"the DAG run {run.run_id} of {run.dag_id} is still going after {patience.seconds:.0f} s: {run.url}",
+        f"the DAG run {run.run_id} of {run.dag_id} is still going after {waited:.0f} s: {run.url}",
         hint=f"{obstacle or 'it goes on without us'}; run the same command again to wait on",
     )
 
@@ -327,14 +338,17 @@ def _broken(errors: Sequence[ParseError], api: AirflowApi) -> DagBrokenError:
     )
 
 
-def _not_parsed(missing: Sequence[str], deployment: Deployment, api: AirflowApi) -> ServiceError:
+def _not_parsed(
+    missing: Sequence[str], deployment: Deployment, api: AirflowApi, waited: float
+) -> ServiceError:
     absent = next((dag_id for dag_id in missing if api.dag(dag_id) is None), None)
     if absent is not None:
         found: MissingDagError = api.missing(absent)
         hint = f"{found.hint}; without DAG files of your own, put ours there with --with-dags"
         return ServiceError(found.message, hint=hint)
     return ServiceError(
-        f"Airflow still has {', '.join(missing)} of another release than {deployment.release}",
+        f"Airflow still has {', '.join(missing)} of another release than {deployment.release},"
+        f" after {waited:.0f} s",
         hint=f"does it read the folder that was written to? When it has parsed the files, {AGAIN}",
     )
 
