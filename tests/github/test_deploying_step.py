@@ -13,8 +13,11 @@ from tests.repositories import Repository
 from mlops_config.cli import main
 from mlops_config.errors import IntegrityError, MlopsConfigError, UsageError
 from mlops_config.github.console import ActionConsole
-from mlops_config.github.deploying import KEY_VARIABLE, Lines, Said, deploy
+from mlops_config.github.deploying import Lines, deploy
 from mlops_config.github.step import Step
+from mlops_config.infrastructure.left_state import bring_back
+from mlops_config.infrastructure.left_state import main as bring_state_back
+from mlops_config.infrastructure.sealing import KEY_VARIABLE
 from mlops_config.ledger.history import ledger_of
 from mlops_config.store import open_store
 from mlops_config.store.interface import LedgerName
@@ -229,12 +232,59 @@ def test_no_drift_is_looked_for_before_the_first_release(project, job, tmp_path)
     assert project.objects() == {}
 
 
-@pytest.mark.parametrize(("minutes", "seconds"), [("", 7200), ("60", 3300), ("2", 60)])
-def test_airflow_is_waited_for_no_longer_than_the_job_may_last(job, monkeypatch, minutes, seconds):
-    ran = []
-    monkeypatch.setattr("mlops_config.github.deploying._run", lambda parsed, _: ran.append(parsed) or Said())
-    job("deploy", **reviewed(**REVIEWED), minutes=minutes).run()
-    assert [parsed.timeout for parsed in ran] == [seconds]
+@pytest.mark.parametrize(
+    ("minutes", "seconds"), [("", (7200, None)), ("360", (21300, 21300)), ("2", (60, 60))]
+)
+def test_applying_and_airflow_are_waited_for_no_longer_than_the_job_may_last(
+    job, monkeypatch, minutes, seconds
+):
+    wishes = []
+
+    def look(wish):
+        wishes.append(wish)
+        raise UsageError("looked")
+
+    monkeypatch.setattr("mlops_config.orchestration.deploying.plan_deployment", look)
+    with pytest.raises(UsageError, match="looked"):
+        job("deploy", reviewed=json.dumps({"dev": REVIEWED}), minutes=minutes).run()
+    assert [(wish.patience.seconds, wish.patience.within) for wish in wishes] == [seconds]
+
+
+STATE = b'{"version": 4, "terraform_version": "1.11.4", "serial": 2, "lineage": "ours", "outputs": {}}'
+
+
+@pytest.fixture
+def left_state(project):
+    """A state that an apply could not save, where Terraform leaves it."""
+    path = project.repository.folder / "terraform" / "environments" / "dev" / "aws" / "errored.tfstate"
+    path.write_bytes(STATE)
+    yield path
+    path.unlink()
+
+
+def test_a_state_that_could_not_be_saved_leaves_the_job_sealed_and_comes_back(
+    job, planned, left_state, tmp_path, monkeypatch, capsys
+):
+    given = reviewed(**planned.outputs) | {"plan": str(planned.artifact), "plan-key": KEY}
+    asked = job("deploy", **given)
+    with pytest.raises(UsageError, match="could not save its state") as failed:
+        asked.run()
+    assert "state.sealed" in failed.value.hint
+    sealed = asked.left / "state.sealed"
+    assert b"lineage" not in sealed.read_bytes()
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    assert bring_back(sealed, tmp_path).read_bytes() == STATE == left_state.read_bytes()
+    assert bring_state_back([str(sealed), str(tmp_path)]) == 2
+    assert "is there already" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("left_state")
+def test_without_a_key_no_state_leaves_the_job_and_it_says_so(job, planned):
+    asked = job("deploy", **reviewed(**planned.outputs), plan=str(planned.artifact))
+    with pytest.raises(UsageError) as failed:
+        asked.run()
+    assert "without plan-key errored.tfstate is not kept" in failed.value.hint
+    assert not (asked.left / "state.sealed").exists()
 
 
 @pytest.fixture(scope="module")

@@ -84,8 +84,9 @@ def test_what_is_named_counts_in_the_settings_order(root):
 
 
 def test_a_name_nobody_knows_is_refused_before_it_protects_anything(root):
-    with pytest.raises(UsageError, match="no environment 'production'"):
+    with pytest.raises(UsageError, match="no environment 'production'") as refused:
         found(root, "workflow_dispatch", ("production",))
+    assert refused.value.hint == "environments are dev, staging, prod"
 
 
 @pytest.mark.parametrize("event", ["pull_request", "pull_request_target"])

@@ -7,7 +7,6 @@ what else the verb writes stays in a folder that no step uploads.
 import io
 import json
 import os
-import re
 import shutil
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -24,19 +23,17 @@ from mlops_config.errors import FindingsError, MlopsConfigError, UsageError
 from mlops_config.files import make_output_folder, write_atomically
 from mlops_config.github import commands
 from mlops_config.github.console import ActionConsole
-from mlops_config.github.deploying_report import PLAN_NAME
 from mlops_config.github.deploying_targets import MODES, require_terraform
 from mlops_config.github.handed_over import set_variables
 from mlops_config.github.matrix import OUTPUTS_NAME
 from mlops_config.github.step import Outputs, Step
+from mlops_config.infrastructure.plan_files import DOCUMENT_NAME, MARKDOWN_NAME, PLAN_FOLDER, SEALED_NAME
+from mlops_config.infrastructure.sealing import KEY_VARIABLE
 from mlops_config.release.markdown import fenced
+from mlops_config.settings import Settings
 
 PRIVATE_FOLDER = "mlops-config-private"
 """Below RUNNER_TEMP: what the verb writes, the plan file in the clear among it."""
-PLAN_FOLDER = "plan"
-SEALED_NAME = "plan.sealed"
-DOCUMENT_NAME = "plan.json"
-KEY_VARIABLE = "MLOPS_PLAN_KEY"
 
 _LAST_MINUTES = 5
 """Of a job that are not spent on waiting."""
@@ -55,8 +52,7 @@ def deploy(step: Step) -> int:
     if mode not in MODES:
         raise UsageError(f"the input mode is {mode!r}", hint=f"it is {', '.join(MODES)}")
     root, settings = step.tree(step.input("working-directory") or ".", step.input("settings") or None)
-    if environment not in settings.environments:
-        raise UsageError(f"there is no environment {environment!r} in the settings")
+    settings.require_environment(environment)
     require_terraform(settings)
     private = step.output.parent / PRIVATE_FOLDER
     left = make_output_folder(step.output) / environment
@@ -71,6 +67,8 @@ def deploy(step: Step) -> int:
             return _nothing_to_look_at(step, left, environment)
         said = _run(parsed, step.console)
         if said.failure is not None and not said.document:
+            if mode == "deploy":
+                _keep_state(step, said.failure, parsed, settings)
             raise said.failure
     except MlopsConfigError as error:
         if mode != "deploy":
@@ -147,14 +145,12 @@ def _reviewed(step: Step, environment: str) -> list[str]:
 
 
 def _patience(step: Step) -> list[str]:
-    """How long Airflow is waited for: less than the job may last, or it would end without a word."""
-    given = step.input("minutes")
-    if not given:
+    """How long it may take, with Airflow: less than the job may last, or that would end without a word."""
+    minutes = step.number("minutes", 90)
+    if minutes is None:
         return []
-    if not re.fullmatch(r"[1-9][0-9]{0,3}", given):
-        raise UsageError(f"the input minutes is {given!r}", hint="give whole minutes, such as 90")
-    minutes = int(given)
-    return [f"--timeout={60 * max(minutes - _LAST_MINUTES, 1)}"]
+    seconds = 60 * max(minutes - _LAST_MINUTES, 1)
+    return [f"--timeout={seconds}", f"--within={seconds}"]
 
 
 def _left_by_planning(step: Step, environment: str) -> Path | None:
@@ -168,6 +164,19 @@ def _bring(step: Step, environment: str, private: Path) -> None:
     if left and (left / DOCUMENT_NAME).is_file():
         data = (left / DOCUMENT_NAME).read_bytes()
         write_atomically(private / environment / PLAN_FOLDER / DOCUMENT_NAME, data)
+
+
+def _keep_state(step: Step, error: MlopsConfigError, parsed: Namespace, settings: Settings) -> None:
+    """Keeps the state, if an apply left one in the checkout because it could not save it."""
+    from mlops_config.github.left_state import keep_state
+    from mlops_config.infrastructure.root_module import root_module_of
+
+    try:
+        module = root_module_of(settings, parsed.environment, parsed.root, None)
+    except UsageError:
+        return  # nothing was applied: this is why
+    if module is not None:
+        keep_state(step, error, module, environment=parsed.environment, release=parsed.release)
 
 
 def _hand_over(step: Step) -> None:
@@ -277,7 +286,7 @@ def _tell(step: Step, private: Path, left: Path, mode: str, environment: str) ->
     """The plan, and the notes of what runs now, into the summary; what may leave the job into its folder."""
     from mlops_config.pipeline import NOTES_NAME, RECORD_NAME
 
-    plan = private / PLAN_FOLDER / PLAN_NAME
+    plan = private / PLAN_FOLDER / MARKDOWN_NAME
     text = plan.read_text("utf-8").strip() if plan.is_file() else ""
     step.summarize(f"### {_TITLES[mode]} `{environment}`\n\n{text}")
     if mode == "deploy":
@@ -288,7 +297,7 @@ def _tell(step: Step, private: Path, left: Path, mode: str, environment: str) ->
             step.summarize((private / NOTES_NAME).read_text("utf-8"))
         return
     if text:
-        write_atomically(left / PLAN_NAME, f"{text}\n".encode())
+        write_atomically(left / MARKDOWN_NAME, f"{text}\n".encode())
         shutil.copy(private / PLAN_FOLDER / DOCUMENT_NAME, left / DOCUMENT_NAME)
     sealed = private / PLAN_FOLDER / SEALED_NAME
     if sealed.is_file() and step.input("plan-key"):

@@ -16,9 +16,9 @@ from mlops_config.github.issues import close_issue, keep_issue
 from mlops_config.github.limits import COMMENT_CHARACTERS, fitted
 from mlops_config.github.matrix import left_behind
 from mlops_config.github.step import Posted
+from mlops_config.infrastructure.plan_files import MARKDOWN_NAME
 from mlops_config.release.markdown import code, details, plain, table
 
-PLAN_NAME = "plan.md"
 REST_OF_PLAN = "*The rest of this plan is in the run's summary.*"
 _FRAME_CHARACTERS = 2_000
 """What the comment holds besides the plans: its marker, heading and the folds around them."""
@@ -55,7 +55,7 @@ def plans_in(folder: Path, environments: Sequence[str]) -> list[Planned]:
         name = outputs["environment"]
         if name in found:
             raise UsageError(f"{folder} holds two plans for {name}", hint="give each call its own artifact")
-        plan = place / PLAN_NAME
+        plan = place / MARKDOWN_NAME
         found[name] = Planned(name, outputs, plan.read_text("utf-8") if plan.is_file() else "")
     nothing = {"failed": "its job ended before it could say why; see its log"}
     return [found.get(name) or Planned(name, nothing, "") for name in environments]

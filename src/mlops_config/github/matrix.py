@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -83,12 +82,7 @@ def known(names: Sequence[str], settings: Settings) -> list[str]:
         UsageError: a name is not in the settings.
     """
     for name in names:
-        if name not in settings.environments:
-            near = get_close_matches(name, settings.environments, n=1)
-            raise UsageError(
-                f"there is no environment {name!r}; the settings have {', '.join(settings.environments)}",
-                hint=f"did you mean {near[0]}?" if near else None,
-            )
+        settings.require_environment(name)
     return [name for name in settings.environments if name in names]
 
 

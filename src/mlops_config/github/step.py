@@ -1,6 +1,7 @@
 """One step of a job as this process finds it: context, inputs, and the ways to speak to the runner."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +58,17 @@ class Step:
         if given not in ("true", "false"):
             raise UsageError(f"the input {name} is {given!r}", hint="say true or false")
         return given == "true"
+
+    def number(self, name: str, such_as: int) -> int | None:
+        """The input ``name`` as a whole number of one or more; ``None`` where nothing was given.
+
+        Raises:
+            UsageError: it is none; ``such_as`` shows what one looks like.
+        """
+        given = self.input(name)
+        if given and not re.fullmatch(r"[1-9][0-9]{0,8}", given):
+            raise UsageError(f"the input {name} is {given!r}", hint=f"give a whole number, such as {such_as}")
+        return int(given) if given else None
 
     def tree(self, working_directory: str, settings: str | None) -> tuple[Path, Settings]:
         """The project's folder and its settings.
