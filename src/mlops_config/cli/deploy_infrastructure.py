@@ -8,7 +8,6 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from mlops_config.orchestration.deploying import DeploymentPlan, Wish
     from mlops_config.settings import Settings
 
-APPLY_TIME = timedelta(hours=2)
-"""For plan, review and apply, beside the wait for Airflow: an Airflow that is made takes half an hour."""
 _PLACES = ("root", "settings", "store", "project", "model", "terraform", "output")
 _NEEDS_TERRAFORM = ("plan", "drift", "reviewed", "plan_file", "from_tree", "only_terraform")
 
@@ -182,7 +179,7 @@ class Infrastructure:
             DeploymentHeldError: somebody else deploys the environment.
             FindingsError: whoever was asked does not want the plan applied.
         """
-        from mlops_config.infrastructure.lease import Holder, deployment
+        from mlops_config.infrastructure.lease import Holder, deployment, lasting
         from mlops_config.infrastructure.preflight import require_image
         from mlops_config.infrastructure.program import Program
         from mlops_config.infrastructure.provisioning import subject_of
@@ -205,7 +202,7 @@ class Infrastructure:
             ledger,
             subject_of(subject.record),
             Holder.of(_context()),
-            lasts=APPLY_TIME + timedelta(seconds=self.arguments.timeout),
+            lasts=lasting(waiting=self.arguments.timeout, within=self.arguments.within),
             console=self.console,
             take_over=self.arguments.take_over,
         ) as held:
