@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
+from pyarrow.fs import LocalFileSystem
 
 from mlops_config.errors import IntegrityError, ServiceError, UsageError
 from mlops_config.runtime.data import locations
@@ -118,7 +119,8 @@ def test_a_server_that_is_away_is_a_failed_service(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "127.0.0.1:9")
     monkeypatch.setattr(locations, "GCS_RETRY_SECONDS", 1)
-    for uri in ("s3://data/x", "gs://data/x"):
+    # Names that look like what stores say change nothing.
+    for uri in ("s3://data/SIGNATURE.csv", "s3://data/NOT_FOUND.csv", "gs://data/x"):
         with pytest.raises(ServiceError, match=f"looking for data at {uri} failed"):
             opened(uri)
 
@@ -154,10 +156,10 @@ def test_a_file_whose_columns_are_broken_is_named_whatever_its_name(tmp_path: Pa
 
 
 class Refusing(BaseHTTPRequestHandler):
-    """Answers everything with 403, as a store does to credentials that may not."""
+    """Answers with 403, as a store does to credentials that may not; with 400 where they expired."""
 
     def do_GET(self) -> None:
-        self.send_response(403)
+        self.send_response(400 if "expired" in self.path else 403)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -178,7 +180,7 @@ def test_a_store_that_refuses_us_says_to_look_at_the_credentials(monkeypatch: py
             monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
             monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
             monkeypatch.setenv("STORAGE_EMULATOR_HOST", endpoint)
-            for uri in ("s3://data/x", "gs://data/x"):
+            for uri in ("s3://data/NOT_FOUND.csv", "gs://data/NOT_FOUND.csv", "s3://data/expired"):
                 with pytest.raises(ServiceError, match=f"looking for data at {uri} was refused: ") as caught:
                     opened(uri)
                 assert "check the credentials" in (caught.value.hint or "")
@@ -271,6 +273,10 @@ def test_a_file_without_rows_has_its_columns(tmp_path: Path) -> None:
     assert check(frame, TEXT, with_target=False).rows.empty
 
 
+CSV = b"zip,n\n" + b"00815,1\n" * 200
+CUT = gzip.compress(CSV, mtime=0)[:-10]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -282,6 +288,10 @@ def test_a_file_without_rows_has_its_columns(tmp_path: Path) -> None:
         ),
         ("a.csv", "zip,n,n\n1,2,3\n", r"a\.csv has two columns of one name: n"),
         ("a.csv", "zïp,n\n".encode("latin-1"), "is not UTF-8"),
+        pytest.param("a.csv.gz", CUT, r"a\.csv\.gz cannot be read as csv: ", id="csv cut"),
+        pytest.param("a.csv.gz", CSV, r"a\.csv\.gz cannot be read as csv: ", id="csv not compressed"),
+        pytest.param("a.jsonl.gz", CUT, r"a\.jsonl\.gz cannot be read as jsonl: ", id="jsonl cut"),
+        pytest.param("a.jsonl.gz", CSV, r"a\.jsonl\.gz cannot be read as jsonl: ", id="jsonl not compressed"),
         ("a.parquet", "", r"a\.parquet cannot be read as parquet"),
         ("a.parquet", "zip,n\n1,2\n", r"a\.parquet cannot be read as parquet"),
     ],
@@ -289,6 +299,33 @@ def test_a_file_without_rows_has_its_columns(tmp_path: Path) -> None:
 def test_a_file_that_is_none_is_named(tmp_path: Path, name: str, content: str | bytes, words: str) -> None:
     with pytest.raises(DataError, match=words):
         read(tmp_path, name, content)
+
+
+@pytest.mark.parametrize("before", [b"", b"00815,none\n"], ids=["as their types", "as written"])
+def test_a_compressed_file_that_is_broken_far_behind_its_header_is_named(
+    tmp_path: Path, before: bytes
+) -> None:
+    in_file(tmp_path, "a.csv", b"zip,n\n" + before)
+    # More than is read for the header.
+    in_file(tmp_path, "b.csv.gz", gzip.compress(b"zip,n\n" + b"00815,1\n" * 2**18, 1)[:-10])
+    with pytest.raises(DataError, match=r"b\.csv\.gz cannot be read as csv: "):
+        open_dataset(f"file://{tmp_path}", "csv", tmp_path, schema=TEXT).frame()
+
+
+def test_a_parquet_file_whose_footer_is_broken_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    parquet.write_table(table(), path)
+    data = bytearray(path.read_bytes())
+    data[-100:-8] = b"\xff" * 92
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"a\.parquet cannot be read as parquet: "):
+        opened(path.as_uri()).frame()
+
+
+def test_an_error_that_says_nothing_is_told_by_its_kind() -> None:
+    [file] = listed = (Found("/data/a.csv", "a.csv", 1, None),)
+    dataset = Dataset("file:///data/a.csv", "csv", listed, LocalFileSystem())
+    assert "cannot be read as csv: ArrowInvalid" in str(dataset.unreadable(file, pa.ArrowInvalid()))
 
 
 def test_a_half_written_parquet_file_among_others_is_named(tmp_path: Path) -> None:

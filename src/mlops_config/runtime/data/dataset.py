@@ -1,7 +1,6 @@
 """A table in files: which files, what they hold, and a fingerprint that changes when any of them does."""
 
 import hashlib
-import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 from mlops_config.contract.models.tables import TableSchema
 from mlops_config.errors import MlopsConfigError
 from mlops_config.runtime.data.locations import Found, files_at, filesystem_of
-from mlops_config.runtime.data.problems import DataError, missing_extra, of_file_error
+from mlops_config.runtime.data.problems import (
+    DataError,
+    first_line,
+    missing_extra,
+    of_file_error,
+    store_code,
+)
 from mlops_config.runtime.data.reading import (
     arrow_types,
     csv_header,
@@ -31,11 +36,6 @@ if TYPE_CHECKING:
 _AT_A_TIME = 8
 """Files asked for their metadata at a time; each takes a round trip in an object store."""
 _CHUNK = 2**20
-_STORE = re.compile(r"\bAWS Error\b|\bgoogle::cloud::Status\b")
-"""What pyarrow says of a store that refuses or stays away, in the error it also has for broken content.
-
-Of broken content there is no end of words: each codec and each part of Parquet has its own.
-"""
 
 
 @dataclass(frozen=True)
@@ -129,10 +129,10 @@ class Dataset:
         if isinstance(error, OSError):
             # Python's own kinds of OSError come of a number, and that of the operating system.
             is_place = type(error) is not OSError or error.errno is not None
-            if is_place or _STORE.search(str(error)):
+            if is_place or store_code(error) is not None:
                 return of_file_error(error, f"reading {self._shown(file)}")
         return DataError(
-            f"{self._shown(file)} cannot be read as {self.format}: {str(error).splitlines()[0]}",
+            f"{self._shown(file)} cannot be read as {self.format}: {first_line(error)}",
             hint="it is of another format, or was cut short while it was written: write it again",
         )
 
@@ -218,10 +218,8 @@ class Dataset:
                 found = self._schema_of_jsonl(file)
             else:
                 found = self._fragment_schema(file)
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowInvalid, OSError) as error:
             raise self.unreadable(file, error) from error
-        except OSError as error:
-            raise of_file_error(error, f"reading {self._shown(file)}") from error
         twice = sorted({name for name in found.names if found.names.count(name) > 1})
         if twice:
             raise DataError(
@@ -276,7 +274,7 @@ class Dataset:
             else:
                 table = read_jsonl(self.filesystem, file.path, types)
         except OSError as error:
-            raise of_file_error(error, f"reading {self._shown(file)}") from error
+            raise self.unreadable(file, error) from error
         return self._with_missing(table, names, file)
 
     def _with_missing(self, table: "pa.Table", names: list[str], file: Found) -> "pa.Table":
@@ -297,14 +295,14 @@ class Dataset:
         from mlops_config.runtime.data.frames import to_frame
 
         shown = self._shown(file)
-        if self.format == "jsonl":
-            return read_jsonl_values(self.filesystem, file.path, shown=shown)
         try:
+            if self.format == "jsonl":
+                return read_jsonl_values(self.filesystem, file.path, shown=shown)
             header = csv_header(self.filesystem, file.path, shown=shown)
             here = [name for name in names if name in header]
             types = {name: kind for name, kind in arrow_types(self.schema).items() if name in here}
             return to_frame(read_csv(self.filesystem, file.path, types, here, as_text=True))
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowInvalid, OSError) as error:
             raise self.unreadable(file, error) from error
 
 

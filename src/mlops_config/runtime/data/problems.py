@@ -5,12 +5,21 @@ import re
 
 from mlops_config.errors import MlopsConfigError, ServiceError, UsageError, of_os_error
 
+_STORE = re.compile(
+    r"\bAWS Error\b(?: (\w+(?: \(HTTP status \d+\))?))?|\bgoogle::cloud::Status\b(?:\((\w+))?", re.ASCII
+)
+"""What pyarrow says of a store that refuses or stays away, with the store's own code.
+
+pyarrow has the same error for broken content, and there is no end of words for that: each codec and each part
+of Parquet has its own. Around the code stand the names of files, which may be any.
+"""
 _ABSENT = re.compile(r"NO_SUCH_(BUCKET|KEY)|RESOURCE_NOT_FOUND|NOT_FOUND", re.ASCII)
 _REFUSED = re.compile(
-    r"ACCESS_DENIED|INVALID_ACCESS_KEY_ID|SIGNATURE|EXPIRED_TOKEN|INVALID_CLIENT_TOKEN"
-    r"|PERMISSION_DENIED|UNAUTHENTICATED|HTTP status code: 40[13]",
+    r"ACCESS_DENIED|INVALID_ACCESS_KEY_ID|SIGNATURE|INVALID_CLIENT_TOKEN|PERMISSION_DENIED|UNAUTHENTICATED"
+    r"|HTTP status 400",
     re.ASCII,
 )
+"""Amazon's 400 without a code is a token that expired: to ``HEAD`` it says no more."""
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -31,10 +40,11 @@ def of_file_error(error: OSError, doing: str) -> MlopsConfigError:
 
     Returns a :class:`DataError` where nothing is there, and a :class:`ServiceError` for all else.
     """
-    text = _first_line(error)
-    if isinstance(error, FileNotFoundError) or _ABSENT.search(text):
+    text = first_line(error)
+    code = store_code(error) or ""
+    if isinstance(error, FileNotFoundError) or _ABSENT.fullmatch(code):
         return DataError(f"{doing}: there is no such file, folder or bucket", hint="look for a typing error")
-    if _REFUSED.search(text):
+    if _REFUSED.search(code):
         return ServiceError(
             f"{doing} was refused: {text}",
             hint="check the credentials in the environment, and that they may read and write there",
@@ -46,6 +56,13 @@ def of_file_error(error: OSError, doing: str) -> MlopsConfigError:
     return ServiceError(f"{doing} failed: {text}", hint="run the same command again when the service is back")
 
 
-def _first_line(error: Exception) -> str:
+def store_code(error: OSError) -> str | None:
+    """What the store called its failure, such as ``ACCESS_DENIED``; ``None`` where no store said anything."""
+    found = _STORE.search(str(error))
+    return (found[1] or found[2] or "") if found else None
+
+
+def first_line(error: Exception) -> str:
+    """The first line that the error says; where it says none, what kind it is."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
