@@ -1,5 +1,6 @@
 """The server as a process: started by the command, asked over a socket, ended by a signal."""
 
+import errno
 import html
 import http.client
 import json
@@ -279,6 +280,20 @@ def test_an_address_that_is_another_machines_is_told(project: Project, host: str
     shown = f"[{host}]" if ":" in host else host
     with pytest.raises(UsageError, match=re.escape(f"cannot listen on {shown}:8081: ")) as caught:
         run(context_of(project.folder), host=host, port=8081, package="/nowhere")
+    assert caught.value.hint == "say --host with an address of this machine; 0.0.0.0 is all of them"
+
+
+def test_a_family_of_addresses_that_the_kernel_lacks_is_told(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_ipv6(family: int, *_: Any) -> socket.socket:
+        assert family == socket.AF_INET6
+        raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+
+    context = context_of(project.folder)
+    monkeypatch.setattr(socket, "socket", without_ipv6)
+    with pytest.raises(UsageError, match=re.escape("cannot listen on [::1]:8081: Address family")) as caught:
+        run(context, host="::1", port=8081, package="/nowhere")
     assert caught.value.hint == "say --host with an address of this machine; 0.0.0.0 is all of them"
 
 

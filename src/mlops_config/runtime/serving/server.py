@@ -114,16 +114,26 @@ def _port(context: JobContext) -> int:
 @contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
     """A socket bound to the address before the model is loaded, so that a taken port is told at once."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as error:
-            raise UsageError(
-                f"cannot listen on {_address(host, port)}: {error.strerror or error}", hint=_advice(error)
-            ) from error
+    try:
+        listener = _bound(host, port)
+    except OSError as error:
+        raise UsageError(
+            f"cannot listen on {_address(host, port)}: {error.strerror or error}", hint=_advice(error)
+        ) from error
+    with listener:
         yield listener
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    # A kernel without IPv6 refuses the socket, before there is anything to bind.
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def _address(host: str, port: int) -> str:
