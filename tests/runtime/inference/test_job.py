@@ -1,8 +1,10 @@
 """The inference job: every row predicted or set aside with its reason, whatever stops it on the way."""
 
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, ClassVar
 
 import pandas as pd
 import pyarrow as pa
@@ -17,7 +19,9 @@ from mlops_config.runtime.data.locations import Found, filesystem_of
 from mlops_config.runtime.data.problems import DataError
 from mlops_config.runtime.inference import job, scoring
 from mlops_config.runtime.inference.job import InferenceOutcome, run
-from mlops_config.runtime.inference.units import NUMBERS_A_FILE, units_of
+from mlops_config.runtime.inference.scoring import Batch
+from mlops_config.runtime.inference.spark import score_with_spark
+from mlops_config.runtime.inference.units import NUMBERS_A_FILE, Unit, units_of
 from mlops_config.runtime.model.storage import write_package
 from tests.runtime.inference.scenes import LATER, NOW, PARTS, VERSION, Scene
 from tests.runtime.serving.scenes import ROW, package
@@ -322,3 +326,60 @@ def test_what_fails_in_a_task_of_spark_is_the_sentence_that_it_is_here(scene: Sc
         scene.run(engine="spark")
     assert caught.value.hint is not None
     assert not any("_SUCCESS" in name for name in scene.files())
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Answers everything with 403, and remembers what it was asked for."""
+
+    asked: ClassVar[set[str]]
+
+    def do_GET(self) -> None:
+        self.asked.add(self.path.partition("?")[0])
+        self.send_response(403)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("spark")
+def test_a_store_that_fails_in_a_task_of_spark_ends_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would wait for it until its own time is over."""
+    units, asked = 30, set[str]()
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("Store", (Refusing,), {"asked": asked})) as server:
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{server.server_port}")
+            filesystem, folder = filesystem_of("gs://data/in", Path())
+            listed = tuple(Found(f"{folder}/{n}.parquet", f"{n}.parquet", 4000, NOW) for n in range(units))
+            parts = Dataset("gs://data/in", "parquet", listed, filesystem).parts()
+            work = [Unit(f"part-{n}", part, n * NUMBERS_A_FILE + 1) for n, part in enumerate(parts)]
+            with pytest.raises(ServiceError, match=r"^reading gs://data/in/\d+\.parquet was ") as caught:
+                list(score_with_spark(work, batch_into(tmp_path), package()))
+        finally:
+            server.shutdown()
+            serving.join()
+    assert "check the credentials" in (caught.value.hint or "")
+    assert 0 < len(asked) < units
+
+
+def batch_into(folder: Path) -> Batch:
+    return Batch(
+        job_id="0" * 16,
+        folder=folder.as_uri(),
+        format="parquet",
+        root=folder,
+        event_time=NOW,
+        model_version=VERSION,
+        config_digest="sha256:" + "0" * 64,
+        extra_columns=(),
+        on_invalid_row="quarantine",
+    )

@@ -4,14 +4,16 @@ The tasks run the very function that scores on one machine, so both engines writ
 read the input and write the output themselves: both have to lie where all of them reach it.
 """
 
+import json
 import os
 import pickle
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_config.errors import MlopsConfigError
+from mlops_config.errors import MlopsConfigError, ServiceError
 from mlops_config.runtime.data.problems import missing_extra
 from mlops_config.runtime.inference.scoring import Batch, Scored, score
 from mlops_config.runtime.inference.units import Unit
@@ -21,12 +23,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+class ServiceInTaskError(Exception):
+    """A service failed in a task. Says message and hint as JSON: Spark passes on the text alone."""
+
+
+_IN_TASK = re.compile(rf"\b{ServiceInTaskError.__name__}: (\{{.*\}})")
+
+
 def score_with_spark(units: Sequence[Unit], batch: Batch, package: ModelPackage) -> Iterator[Scored]:
     """The units' outcomes, in their order; the session is Spark's own (``SPARK_*``, ``spark-defaults.conf``).
 
     Raises:
         UsageError: pyspark is not installed.
-        MlopsConfigError: what a unit failed with, of several the first; the others are done.
+        ServiceError: a store stays away, for all tries that Spark gives a task; then no other unit is begun.
+        MlopsConfigError: what else a unit failed with, of several the first; the others are done.
         Exception: what else failed in a task, as Spark tells it.
     """
     try:
@@ -56,7 +66,13 @@ def score_with_spark(units: Sequence[Unit], batch: Batch, package: ModelPackage)
             ]
             yield pd.DataFrame(done, columns=["place", "scored"])
 
-    found = frame.mapInPandas(work, "place long, scored binary").collect()
+    try:
+        found = frame.mapInPandas(work, "place long, scored binary").collect()
+    except Exception as error:
+        told = _IN_TASK.search(str(error))
+        if told is None:
+            raise
+        raise ServiceError(**json.loads(told[1])) from error
     for row in sorted(found, key=lambda one: int(one["place"])):
         outcome = pickle.loads(row["scored"])  # noqa: S301 written by our own task
         if isinstance(outcome, MlopsConfigError):
@@ -68,6 +84,9 @@ def _score_one(data: bytes, package: ModelPackage) -> Scored | MlopsConfigError:
     unit, batch = pickle.loads(data)  # noqa: S301 written by our own driver
     try:
         return score(unit, batch, package)
+    except ServiceError as error:
+        # Spark's tries are right for an outage, and so is its end: else each unit would wait for the store.
+        raise ServiceInTaskError(json.dumps({"message": error.message, "hint": error.hint})) from None
     except MlopsConfigError as error:
         # Raised here, Spark would try a broken file four times, and bury the sentence in its own traces.
         return error
