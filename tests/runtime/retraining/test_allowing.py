@@ -137,6 +137,7 @@ def test_after_each_training_what_is_no_worse_is_promoted_once(
     held = promote_if_allowed(open_job())
     assert isinstance(held, Held)
     assert held.document()["reasons"][0]["code"] == "champion.worse"
+    assert held.document()["waits"] == {"model": NAME, "version": 3, "why": held.reason.text}
     assert len(cloud.asked) == 2
 
 
@@ -148,6 +149,7 @@ def test_a_release_that_changes_no_model_deploys_the_champion_again(
     again = promote_if_allowed(open_job())
     assert isinstance(again, Held)
     assert "is the champion already" in again.summary
+    assert again.document()["waits"] is None, "it serves"
     assert len(cloud.asked) == 1
 
     file = project.file(Kind.INFERENCE)

@@ -44,7 +44,10 @@ def test_a_better_challenger_waits_for_its_approval_and_then_is_the_champion(
     assert outcome.contest.champion is not None
     assert outcome.contest.challenger.metrics["rmse"] < outcome.contest.champion.metrics["rmse"]
     assert outcome.challenger is not None
-    assert "mlops-config promote --environment dev" in outcome.summary
+    why = "it waits for approval: mlops-config promote --environment dev"
+    assert why.removeprefix("it ") in outcome.summary
+    waits = {"model": NAME, "version": outcome.challenger.version, "why": why}
+    assert outcome.document()["waits"] == waits
     context = open_job()
     version = context.registry.by_alias(NAME, "challenger")
     assert version is not None

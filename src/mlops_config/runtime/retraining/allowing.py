@@ -100,7 +100,7 @@ def promote_if_allowed(context: JobContext, *, wait: bool = True) -> Promotion |
     ledger = context.ledger.entries()
     allowed, reason = permission(challenger.version, serving, ledger, context.configs.retrain, approve)
     if not allowed:
-        return Held(reason, challenger)
+        return Held(reason, challenger, waits=True)
     return promote(context, challenger, (reason,), wait=wait)
 
 

@@ -254,11 +254,7 @@ def _promoted(
         if promotion_rules.alias_to in challenger.aliases:
             line = f"{challenger.name} version {challenger.version} was approved meanwhile"
             return replace(outcome, lines=(*outcome.lines, line))
-        note = (
-            f"{challenger.name} version {challenger.version} waits for approval:"
-            f" mlops-config promote --environment {context.environment}"
-        )
-        return replace(outcome, note=note)
+        return replace(outcome, approve=f"mlops-config promote --environment {context.environment}")
     promotion = promote(context, challenger, reasons, smoke_rows)
     return replace(outcome, promotion=promotion, lines=(*outcome.lines, promotion.summary))
 

@@ -7,7 +7,7 @@ from typing import Any
 from mlops_config.ledger.entries import Reason
 from mlops_config.runtime.retraining.challenging import Contest
 from mlops_config.runtime.retraining.deciding import Decision
-from mlops_config.runtime.retraining.promoting import Promotion
+from mlops_config.runtime.retraining.promoting import Promotion, told_to_wait
 from mlops_config.runtime.retraining.resuming import EarlierTry
 from mlops_config.runtime.tracking.interface import ModelVersion
 
@@ -22,9 +22,16 @@ class RetrainOutcome:
     """The try of the same DAG run that did what this one found done, in place of decision and contest."""
     challenger: ModelVersion | None = None
     promotion: Promotion | None = None
-    note: str | None = None
-    """What a person has to do next."""
+    approve: str | None = None
+    """The command by which a person lets the challenger serve; ``None``: nobody has to."""
     lines: tuple[str, ...] = field(default=())
+
+    @property
+    def note(self) -> str | None:
+        """What a person has to do next."""
+        if self.challenger is None or self.approve is None:
+            return None
+        return f"{self.challenger.name} version {self.challenger.version} waits for approval: {self.approve}"
 
     @property
     def summary(self) -> str:
@@ -51,6 +58,9 @@ class RetrainOutcome:
             "champion_metrics": dict(contest.champion.metrics) if contest and contest.champion else {},
             "promotion": self.promotion.document() if self.promotion else None,
             "note": self.note,
+            "waits": told_to_wait(self.challenger, f"it waits for approval: {self.approve}")
+            if self.challenger and self.approve
+            else None,
         }
 
 

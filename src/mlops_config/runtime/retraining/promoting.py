@@ -70,6 +70,8 @@ class Held:
 
     reason: Reason
     version: ModelVersion | None = None
+    waits: bool = False
+    """Whether the version waits for a person to let it serve."""
 
     @property
     def summary(self) -> str:
@@ -86,7 +88,13 @@ class Held:
             "state": None,
             "reason": self.reason.text,
             "reasons": [self.reason.model_dump()],
+            "waits": told_to_wait(self.version, self.reason.text) if self.waits and self.version else None,
         }
+
+
+def told_to_wait(version: ModelVersion, why: str) -> dict[str, Any]:
+    """What the outcome of a job says under ``waits`` of a version that only a person may let serve."""
+    return {"model": version.name, "version": version.version, "why": why}
 
 
 def waiting(context: JobContext, version: int | None = None) -> ModelVersion:
