@@ -51,14 +51,12 @@ def prod(
     return Applied(workspace, dict(_resources(state["values"]["root_module"])))
 
 
-def staged(
-    folder: Path, environment: str, terraform: Path, mirror: preparing.Environment, release: str | None = None
-) -> Workspace:
-    """An environment's root with a release, by default its own, and what its modules take of a checkout."""
+def staged(folder: Path, environment: str, terraform: Path, mirror: preparing.Environment) -> Workspace:
+    """An environment's root with its release, and what its modules take of a checkout."""
     for name in ("dags", "requirements"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     root = preparing.stage(ROOT / "terraform", folder / "terraform") / "environments" / environment / "aws"
-    (root / FILE_NAME).write_bytes(variables(release or environment).to_json())
+    (root / FILE_NAME).write_bytes(variables(environment).to_json())
     return Workspace(root, terraform, mirror.with_cloud(folder / "cloud"))
 
 
@@ -228,26 +226,32 @@ def test_every_role_is_bounded(prod: Applied) -> None:
     assert all(values["name"].startswith("city-taxi-trip-fare-prod-") for values in roles.values())
 
 
-def test_jobs_are_told_the_role_that_was_made(prod: Applied) -> None:
+def test_jobs_are_told_the_role_that_was_made_and_where_their_metrics_go(prod: Applied) -> None:
     address = "module.environment.module.airflow[0].aws_secretsmanager_secret_version.connection"
     extra = json.loads(prod.values[address]["secret_string"])["extra"]
     role = "arn:aws:iam::444455556666:role/city-taxi-trip-fare-prod-sagemaker"
     assert extra["variables"]["MLOPS_SECRET_SAGEMAKER_EXECUTION_ROLE_PROD"] == role
     assert extra["variables"]["MLOPS_STORE"] == "s3://city-taxi-trip-fare-prod-444455556666"
+    assert extra["variables"]["MLOPS_PUSHGATEWAY_URL"] == "https://pushgateway.acme.example"
 
 
-@pytest.mark.parametrize("environment", ["dev", "staging"])
-def test_prods_release_is_refused_elsewhere(
-    environment: str, terraform: Path, standin_mirror: preparing.Environment, tmp_path: Path
-) -> None:
-    workspace = staged(tmp_path, environment, terraform, standin_mirror, release="prod")
-    workspace.done("init", "-input=false")
-    refused = workspace.run("plan", "-input=false", STANDIN_ACCOUNT=ENVIRONMENTS[environment])
-    assert refused.returncode == 1
-    said = " ".join(re.sub(r"[│╷╵]", " ", refused.stderr).split())
-    assert f"This is {environment}: the release must be one of {environment}." in said
-    assert f"mlops_config_path must be the folder of the {environment} files" in said
-    assert not (tmp_path / "cloud").exists() or not any((tmp_path / "cloud").iterdir())
+def test_nothing_destroys_the_store(prod: Applied, tmp_path: Path) -> None:
+    """With neither policy nor key, which Terraform would delete though the bucket is not empty and stays."""
+    account = {"STANDIN_ACCOUNT": ENVIRONMENTS["prod"]}
+    store = "module.environment.module.artifact_store[0]"
+    planned = prod.workspace.run("plan", "-destroy", "-input=false", **account)
+    assert planned.returncode == 1
+    said = " ".join(re.sub(r"[│╷╵]", " ", planned.stderr).split())
+    protected = set(re.findall(r"Resource (\S+) has lifecycle.prevent_destroy set", said))
+    assert protected == {f"{store}.aws_kms_key.this[0]", f"{store}.aws_s3_bucket_policy.this"}, said
+
+    page = (ROOT / "docs" / "first-release-aws.md").read_text("utf-8")
+    assert f"state rm '{store}'" in page
+    state = shutil.copy(prod.workspace.folder / "terraform.tfstate", tmp_path)
+    prod.workspace.done("state", "rm", f"-state={state}", store)
+    rest = prod.workspace.done("plan", "-destroy", "-input=false", f"-state={state}", **account)
+    assert re.search(r"Plan: 0 to add, 0 to change, \d\d+ to destroy", rest)
+    assert f"# {store}" not in rest, "something of it is to be destroyed"
 
 
 def test_credentials_of_another_account_are_refused(prod: Applied) -> None:

@@ -45,6 +45,10 @@ resource "aws_kms_key" "this" {
   deletion_window_in_days = 30
   tags                    = local.tags
   policy                  = local.key_policy
+
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 resource "aws_kms_alias" "this" {

@@ -28,6 +28,12 @@ resource "aws_s3_bucket" "this" {
   force_destroy       = false
   object_lock_enabled = var.lock_days != null
   tags                = local.tags
+
+  # What holds releases goes by hand only: taken out of the state first. So do its policy and its key, without which nobody
+  # would protect or read them any more, and which Terraform would delete though the bucket is not empty and stays.
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 resource "aws_s3_bucket_ownership_controls" "this" {
@@ -136,6 +142,10 @@ resource "aws_s3_bucket_policy" "this" {
       local.access,
     )
   })
+
+  lifecycle {
+    prevent_destroy = true
+  }
 
   depends_on = [aws_s3_bucket_public_access_block.this]
 }
