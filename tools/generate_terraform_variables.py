@@ -28,12 +28,14 @@ ENVIRONMENTS = ROOT / "terraform" / "environments"
 RELEASE_FILE, SETTINGS_FILE = "release.tf", "variables.tf"
 SETTINGS = Path(__file__).resolve().parent / "terraform_variables"
 """A file for each cloud, as it is written."""
-MADE_FROM = (
-    "# Made by tools/generate_terraform_variables.py from tools/terraform_variables/{name}. Do not edit.\n"
-)
+MADE_FROM = """\
+# In mlops-config-action tools/generate_terraform_variables.py makes this from
+# tools/terraform_variables/{name}. A copy in a repository of yours may say more.
+"""
 HEADING = """\
 # The release that the infrastructure is for: `mlops-config deploy` writes it as release.auto.tfvars.json.
-# Made by tools/generate_terraform_variables.py from the model of these variables. Do not edit.
+# In mlops-config-action tools/generate_terraform_variables.py makes this from the model of these variables.
+# Do not edit.
 """
 _PLAIN = {str: "string", int: "number", float: "number", bool: "bool"}
 

@@ -20,7 +20,6 @@ NOT_PASSED = {
         "image_repository.encryption_key": "one is made for the repository",
         "model_endpoint_roles.captures": "the key that the contract has",
         "monitoring.encryption_key": "one is made for the workspace",
-        "network.egress": "further ports are a network's of your own",
         "network.flow_log_days": "its default",
     },
     "gcp": {

@@ -76,13 +76,14 @@ variable "image_repository" {
 }
 
 variable "network" {
-  description = "Where Airflow runs: two private subnets and their security groups of yours, or the range of a network that is made."
+  description = "Where Airflow runs: two private subnets and their security groups of yours, or the range of a network that is made. egress: where jobs may go in it beside HTTPS, such as { mlflow = { cidr = \"10.1.0.0/24\", port = 5000 } }."
   type = object({
     subnet_ids         = optional(list(string))
     security_group_ids = optional(list(string))
     cidr               = optional(string)
     zones              = optional(list(string))
     nat_gateways       = optional(string)
+    egress             = optional(map(object({ cidr = string, port = number })))
   })
   default  = {}
   nullable = false

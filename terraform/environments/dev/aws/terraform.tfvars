@@ -22,7 +22,8 @@ network = {
 variables = {
   MLFLOW_TRACKING_URI = "https://mlflow.dev.acme.example" # yours: the MLflow of dev
 
-  # yours: the push gateway that an agent reads for Amazon Managed Service for Prometheus; workers get out by port 443 only
+  # yours: the push gateway that an agent reads for Amazon Managed Service for Prometheus;
+  # workers get to it by port 443, or by what network.egress opens
   MLOPS_PUSHGATEWAY_URL = "https://pushgateway.dev.acme.example"
 }
 

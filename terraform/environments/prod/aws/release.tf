@@ -1,5 +1,6 @@
 # The release that the infrastructure is for: `mlops-config deploy` writes it as release.auto.tfvars.json.
-# Made by tools/generate_terraform_variables.py from the model of these variables. Do not edit.
+# In mlops-config-action tools/generate_terraform_variables.py makes this from the model of these variables.
+# Do not edit.
 
 variable "mlops_config_path" {
   description = "Folder of the environment's four files in the repository."

@@ -1,6 +1,7 @@
 # Where this environment lies and how large it is: terraform.tfvars says. What the attributes mean and which values they
 # take is in modules/environment/aws/variables.tf.
-# Made by tools/generate_terraform_variables.py from tools/terraform_variables/aws.tf. Do not edit.
+# In mlops-config-action tools/generate_terraform_variables.py makes this from
+# tools/terraform_variables/aws.tf. A copy in a repository of yours may say more.
 
 variable "name" {
   description = "What everything made begins with. Null: <project>-<model>-<environment>, cut where that is longer than 40."
@@ -77,13 +78,14 @@ variable "image_repository" {
 }
 
 variable "network" {
-  description = "Where Airflow runs: two private subnets and their security groups of yours, or the range of a network that is made."
+  description = "Where Airflow runs: two private subnets and their security groups of yours, or the range of a network that is made. egress: where jobs may go in it beside HTTPS, such as { mlflow = { cidr = \"10.1.0.0/24\", port = 5000 } }."
   type = object({
     subnet_ids         = optional(list(string))
     security_group_ids = optional(list(string))
     cidr               = optional(string)
     zones              = optional(list(string))
     nat_gateways       = optional(string)
+    egress             = optional(map(object({ cidr = string, port = number })))
   })
   default  = {}
   nullable = false

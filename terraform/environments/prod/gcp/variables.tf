@@ -1,6 +1,7 @@
 # Where this environment lies and how large it is: terraform.tfvars says. What the attributes mean and which values they
 # take is in modules/environment/gcp/variables.tf.
-# Made by tools/generate_terraform_variables.py from tools/terraform_variables/gcp.tf. Do not edit.
+# In mlops-config-action tools/generate_terraform_variables.py makes this from
+# tools/terraform_variables/gcp.tf. A copy in a repository of yours may say more.
 
 variable "name" {
   description = "What everything made begins with. null: <project>-<model>-<environment>, cut where that is longer than 40."

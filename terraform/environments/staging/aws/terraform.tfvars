@@ -24,7 +24,8 @@ network = {
 variables = {
   MLFLOW_TRACKING_URI = "https://mlflow.staging.acme.example" # yours: the MLflow of staging
 
-  # yours: the push gateway that an agent reads for Amazon Managed Service for Prometheus; workers get out by port 443 only
+  # yours: the push gateway that an agent reads for Amazon Managed Service for Prometheus;
+  # workers get to it by port 443, or by what network.egress opens
   MLOPS_PUSHGATEWAY_URL = "https://pushgateway.staging.acme.example"
 }
 

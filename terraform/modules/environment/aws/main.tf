@@ -85,6 +85,7 @@ module "network" {
   cidr                 = var.network.cidr
   zones                = var.network.zones
   nat_gateways         = var.network.nat_gateways
+  egress               = var.network.egress
   permissions_boundary = var.permissions_boundary
 }
 

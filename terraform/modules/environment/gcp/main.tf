@@ -1,7 +1,7 @@
 # One environment on Google Cloud, made of the other modules: store, repository, network, Airflow, roles and monitoring.
 # Each can be left out by naming what is there already. The release decides what jobs may read and write, which endpoint
-# they deploy, which alerts there are, and what Airflow says that it runs; the sizes are the root module's. Nothing is made that
-# is named after another environment, or that the release's own files place in another project.
+# they deploy, which alerts there are, and what Airflow says that it runs; the sizes are the root module's. Nothing is
+# made that is named after another environment, or that the release's own files place in another project.
 
 locals {
   full_name = lower("${var.config.project}-${var.config.model_name}-${var.environment}")

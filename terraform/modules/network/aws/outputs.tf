@@ -14,6 +14,7 @@ output "security_group_ids" {
     aws_vpc_security_group_ingress_rule.members,
     aws_vpc_security_group_egress_rule.members,
     aws_vpc_security_group_egress_rule.https,
+    aws_vpc_security_group_egress_rule.more,
   ]
 }
 

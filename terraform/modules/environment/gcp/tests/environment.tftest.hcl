@@ -178,6 +178,34 @@ run "models_that_serve_elsewhere_read_no_packages" {
   }
 }
 
+# bootstrap/gcp tells GitHub the same name: its own test has it too.
+run "a_long_name_of_the_store_is_cut_as_bootstrap_cuts_it" {
+  command = plan
+  variables {
+    environment           = "dev"
+    name                  = "city-taxi-in-a-very-large-town-0123abcd"
+    project_id            = "acme-ml-dev-of-a-very-long-1"
+    mlops_config_path     = "configs/dev/"
+    airflow               = null
+    monitoring            = null
+    execution_role_secret = null
+    workflows             = {}
+    release = {
+      environment   = "dev"
+      name          = "1.2.0"
+      config_digest = "sha256:ee923f77332de84c7cc3c3a948c89c07ffb62ef0b75431bae8c7cd9665594239"
+    }
+    config = {
+      project = "city-taxi", model_name = "trip-fare", owner = "fares@example.com", labels = {}, target = "local"
+      reads   = {}, writes = {}, secrets = [], recording_rules = {}, alerts = {}
+    }
+  }
+  assert {
+    condition     = output.store_uri == "gs://acme-ml-dev-of-a-very-long-1-city-taxi-in-a-very-l-5ef1c9"
+    error_message = "GitHub would be told another store: ${output.store_uri}."
+  }
+}
+
 run "refuses_the_release_of_another_environment" {
   command = plan
   variables {
