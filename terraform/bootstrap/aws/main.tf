@@ -52,5 +52,4 @@ module "github_oidc" {
 
 locals {
   state_bucket = "${var.name}-terraform-${var.account_id}"
-  registry     = "${var.account_id}.dkr.ecr.${var.region}.amazonaws.com${startswith(var.region, "cn-") ? ".cn" : ""}"
 }

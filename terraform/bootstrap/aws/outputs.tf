@@ -26,8 +26,8 @@ output "github_variables" {
     MLOPS_AWS_ROLE          = roles.deploy
     MLOPS_AWS_ROLLBACK_ROLE = roles.rollback
     MLOPS_AWS_REGION        = var.region
-    MLOPS_REGISTRY          = local.registry
-    MLOPS_IMAGE             = "${local.registry}/${var.environments[environment].name}"
-    MLOPS_STORE             = coalesce(var.environments[environment].store, "s3://${var.environments[environment].name}-${var.account_id}")
+    MLOPS_REGISTRY          = split("/", module.github_oidc.images[environment])[0]
+    MLOPS_IMAGE             = module.github_oidc.images[environment]
+    MLOPS_STORE             = module.github_oidc.stores[environment]
   } }
 }

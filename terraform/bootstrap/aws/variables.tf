@@ -49,14 +49,15 @@ variable "repository" {
 variable "environments" {
   description = "GitHub environments of this account, as in modules/github_oidc/aws/variables.tf."
   type = map(object({
-    name           = string
-    publish_refs   = list(string)
-    state_key      = string
-    endpoint       = optional(string)
-    store          = optional(string)
-    dags_folder    = optional(string)
-    airflow        = optional(string)
-    secrets_prefix = optional(string)
+    name             = string
+    publish_refs     = list(string)
+    state_key        = string
+    endpoint         = optional(string)
+    store            = optional(string)
+    image_repository = optional(string)
+    dags_folder      = optional(string)
+    airflow          = optional(string)
+    secrets_prefix   = optional(string)
   }))
 }
 
@@ -67,7 +68,7 @@ variable "default_branch" {
 }
 
 variable "plan_pull_requests" {
-  description = "Whether pull requests of the repository itself may plan, which is reading only."
+  description = "Whether pull requests of the repository itself may plan, and its merge queue, which is reading only."
   type        = bool
   default     = true
 }

@@ -47,14 +47,23 @@ locals {
   buckets = { for environment, name in local.long_buckets :
     environment => length(name) <= 58 ? name : "${trimsuffix(substr(name, 0, 50), "-")}-${substr(sha256(name), 0, 6)}"
   }
-  stores = { for environment in keys(var.environments) : environment =>
-    var.store != null ? "gs://${var.store.bucket}/${var.store.prefix}" : try("gs://${local.buckets[environment]}", null)
+  stores = { for environment, each in var.environments : environment =>
+    each.store != null ? each.store : var.store != null ? "gs://${var.store.bucket}/${var.store.prefix}" : try("gs://${local.buckets[environment]}", null)
+  }
+
+  # Whose name begins otherwise than with the project's: its buckets and what Airflow is told do so too.
+  other_names = { for environment, each in var.environments :
+    environment => each.name if !startswith(coalesce(each.name, "${var.name}-"), "${var.name}-")
+  }
+  # As modules/environment/gcp names it. null: the module finds by itself what begins with the project's name.
+  secrets_prefixes = { for environment, each in var.environments :
+    environment => each.secrets_prefix == null && contains(keys(local.other_names), environment) ? "airflow-${each.name}" : each.secrets_prefix
   }
 
   # What the names of the environments' buckets begin with. They are cut at 48 letters and at 50 (modules/airflow/gcp,
   # modules/environment/gcp): a longer beginning would fit no cut name, and whoever deploys could not make the bucket.
-  bucket_prefixes = distinct([for each in values(var.environments) : substr(
-    startswith(coalesce(each.name, "${var.name}-"), "${var.name}-") ? "${var.project_id}-${var.name}-" : "${var.project_id}-${each.name}", 0, 48
+  bucket_prefixes = distinct([for environment in keys(var.environments) : substr(
+    "${var.project_id}-${lookup(local.other_names, environment, "${var.name}-")}", 0, 48
   )])
 
   images = try(regex("^projects/(?P<project>[^/]+)/locations/(?P<region>[^/]+)/repositories/(?P<repository>[^/]+)$", var.image_repository), {
@@ -106,11 +115,14 @@ module "state" {
 module "github_oidc" {
   source = "../../modules/github_oidc/gcp"
 
-  name               = var.name
-  labels             = var.labels
-  project_id         = var.project_id
-  repository         = var.repository
-  environments       = { for environment, each in var.environments : environment => { publish_refs = each.publish_refs, secrets_prefix = each.secrets_prefix } }
+  name       = var.name
+  labels     = var.labels
+  project_id = var.project_id
+  repository = var.repository
+  environments = { for environment, each in var.environments : environment => {
+    publish_refs   = each.publish_refs
+    secrets_prefix = local.secrets_prefixes[environment]
+  } }
   state              = { bucket = module.state.bucket, prefix = var.name }
   bucket_prefixes    = local.bucket_prefixes
   data_buckets       = var.data_buckets

@@ -51,12 +51,25 @@ variable "repository" {
 }
 
 variable "environments" {
-  description = "GitHub environments of this project, as in modules/github_oidc/gcp/variables.tf. name: as its root names everything, <project>-<model>-<environment>; with it github_variables say where releases go. Names that begin otherwise than with this project's are let in too, as far as there are two beginnings of buckets at most."
-  type        = map(object({ publish_refs = list(string), secrets_prefix = optional(string), name = optional(string) }))
+  description = "GitHub environments of this project, as in modules/github_oidc/gcp/variables.tf. name: as its root names everything, <project>-<model>-<environment>; with it github_variables say where releases go. One of them may begin otherwise than with this project's name, and two where none begins with it. store: gs://bucket/prefix, where the root is given artifact_store.name or artifact_store.prefix: its output store_uri."
+  type        = map(object({ publish_refs = list(string), secrets_prefix = optional(string), name = optional(string), store = optional(string) }))
 
   validation {
     condition     = alltrue([for each in values(var.environments) : each.name == null || can(regex("^[a-z][a-z0-9-]{6,38}[a-z0-9]$", each.name))])
     error_message = "A name has 8 to 40 lower-case letters, digits and dashes, begins with a letter and does not end with a dash."
+  }
+
+  validation {
+    # Who deploys may change buckets by the beginnings of their names, of which Google Cloud's conditions have room for two.
+    condition = length(distinct([for each in values(var.environments) :
+      startswith(coalesce(each.name, "${var.name}-"), "${var.name}-") ? var.name : each.name
+    ])) <= 2
+    error_message = "The names of one project's environments have two beginnings at most, where all that begin with ${var.name}- count as one."
+  }
+
+  validation {
+    condition     = alltrue([for each in values(var.environments) : each.store == null || can(regex("^gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[A-Za-z0-9][A-Za-z0-9._-]*)*$", each.store))])
+    error_message = "An environment's store is gs://bucket or gs://bucket/prefix, without a slash at its end."
   }
 
   validation {
@@ -91,7 +104,7 @@ variable "default_branch" {
 }
 
 variable "plan_pull_requests" {
-  description = "Whether pull requests of the repository itself may plan, which is reading only."
+  description = "Whether pull requests of the repository itself may plan, and its merge queue, which is reading only."
   type        = bool
   default     = true
 }

@@ -38,19 +38,34 @@ run "a_bucket_for_states_and_roles_for_github" {
   }
 }
 
-run "a_store_of_yours_is_named" {
+run "stores_and_a_repository_of_yours_are_named" {
   command = plan
   variables {
-    environments = { dev = {
-      name         = "city-taxi-trip-fare-dev"
-      publish_refs = []
-      state_key    = "city-taxi/dev/aws.tfstate"
-      store        = "s3://acme-releases/fares"
-    } }
+    environments = {
+      dev = {
+        name             = "city-taxi-trip-fare-dev"
+        publish_refs     = []
+        state_key        = "city-taxi/dev/aws.tfstate"
+        store            = "s3://acme-releases/fares"
+        image_repository = "arn:aws-cn:ecr:cn-north-1:444455556666:repository/acme/models"
+      }
+      # As its root is given artifact_store.name.
+      staging = {
+        name         = "city-taxi-trip-fare-staging"
+        publish_refs = []
+        state_key    = "city-taxi/staging/aws.tfstate"
+        store        = "s3://city-taxi-trip-fare-staging-releases"
+      }
+    }
   }
   assert {
-    condition     = output.github_variables.dev.MLOPS_STORE == "s3://acme-releases/fares"
-    error_message = "Releases would go somewhere else: ${output.github_variables.dev.MLOPS_STORE}."
+    condition = (
+      output.github_variables.dev.MLOPS_STORE == "s3://acme-releases/fares" &&
+      output.github_variables.dev.MLOPS_REGISTRY == "444455556666.dkr.ecr.cn-north-1.amazonaws.com.cn" &&
+      output.github_variables.dev.MLOPS_IMAGE == "444455556666.dkr.ecr.cn-north-1.amazonaws.com.cn/acme/models" &&
+      output.github_variables.staging.MLOPS_STORE == "s3://city-taxi-trip-fare-staging-releases"
+    )
+    error_message = "Releases would go somewhere else: ${jsonencode(output.github_variables)}."
   }
 }
 

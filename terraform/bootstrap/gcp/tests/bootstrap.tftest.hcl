@@ -75,7 +75,7 @@ run "a_cut_name_begins_with_what_deploying_may_change" {
   }
 }
 
-run "an_environment_with_a_name_of_its_own_has_its_own_buckets" {
+run "an_environment_with_a_name_of_its_own_has_its_own_buckets_and_secrets" {
   command = plan
   variables {
     environments = {
@@ -87,18 +87,27 @@ run "an_environment_with_a_name_of_its_own_has_its_own_buckets" {
     condition     = local.bucket_prefixes == tolist(["acme-ml-dev-city-taxi-", "acme-ml-dev-fares-staging"])
     error_message = "Deploying may change other buckets: ${jsonencode(local.bucket_prefixes)}."
   }
+  # What its root writes for Airflow: without these a plan cannot read what is there.
+  assert {
+    condition     = local.secrets_prefixes.dev == null && local.secrets_prefixes.staging == "airflow-fares-staging"
+    error_message = "Plans may read other secrets: ${jsonencode(local.secrets_prefixes)}."
+  }
 }
 
 run "what_is_yours_is_named" {
   command = plan
   variables {
-    environments     = { dev = { publish_refs = [], name = "city-taxi-trip-fare-dev" } }
+    environments = {
+      dev     = { publish_refs = [], name = "city-taxi-trip-fare-dev" }
+      staging = { publish_refs = [], name = "city-taxi-trip-fare-staging", store = "gs://acme-ml-dev-city-taxi-releases/staging" }
+    }
     store            = { bucket = "acme-releases", prefix = "fares" }
     image_repository = "projects/acme-images/locations/europe/repositories/ml"
   }
   assert {
     condition = (
       output.github_variables.dev.MLOPS_STORE == "gs://acme-releases/fares" &&
+      output.github_variables.staging.MLOPS_STORE == "gs://acme-ml-dev-city-taxi-releases/staging" &&
       output.github_variables.dev.MLOPS_REGISTRY == "europe-docker.pkg.dev" &&
       output.github_variables.dev.MLOPS_IMAGE == "europe-docker.pkg.dev/acme-images/ml/city-taxi-trip-fare-dev"
     )
@@ -121,6 +130,26 @@ run "a_name_that_no_root_has_is_refused" {
   command = plan
   variables {
     environments = { dev = { publish_refs = [], name = "Dev" } }
+  }
+  expect_failures = [var.environments]
+}
+
+run "names_with_three_beginnings_are_refused" {
+  command = plan
+  variables {
+    environments = {
+      dev     = { publish_refs = [], name = "city-taxi-trip-fare-dev" }
+      staging = { publish_refs = [], name = "fares-staging" }
+      load    = { publish_refs = [], name = "fares-load" }
+    }
+  }
+  expect_failures = [var.environments]
+}
+
+run "a_store_that_is_none_is_refused" {
+  command = plan
+  variables {
+    environments = { dev = { publish_refs = [], store = "s3://acme-releases/" } }
   }
   expect_failures = [var.environments]
 }

@@ -20,7 +20,8 @@ locals {
   # What comes after the repository in `sub`: a job in a GitHub environment says that, whatever its ref.
   contexts = { for environment, each in var.environments : environment => {
     plan = concat(
-      var.plan_pull_requests ? ["pull_request"] : [],
+      # A merge queue runs on a branch of its own for each group of pull requests.
+      var.plan_pull_requests ? ["pull_request", "ref:refs/heads/gh-readonly-queue/${var.default_branch}/*"] : [],
       ["ref:refs/heads/${var.default_branch}", "environment:${environment}${var.plan_environment_suffix}"],
       [for ref in each.publish_refs : "ref:${ref}"],
     )
@@ -62,7 +63,8 @@ resource "aws_iam_role" "this" {
       Principal = { Federated = local.provider }
       Condition = {
         StringEquals = { "${local.issuer}:aud" = "sts.amazonaws.com" }
-        # A * stands only at the end of a tag or branch of this repository: the variables see to it.
+        # A * stands only at the end of a tag or branch of this repository, or of its merge queue's branches: here and the
+        # variables see to it.
         StringLike = { for claim, allowed in {
           "${local.issuer}:sub"              = each.value.subjects
           "${local.issuer}:job_workflow_ref" = var.job_workflow_refs
@@ -79,8 +81,8 @@ locals {
   policies_of = {
     plan     = ["read", "lock"]
     publish  = ["publish"]
-    deploy   = ["read", "state", "release", "apply-data", "apply-services", "apply-roles"]
-    rollback = ["read", "state", "release", "endpoint", "apply-data", "apply-services", "apply-roles", "keep"]
+    deploy   = ["read", "state", "release", "apply-data", "apply-network", "apply-services", "apply-roles"]
+    rollback = ["read", "state", "release", "endpoint", "apply-data", "apply-network", "apply-services", "apply-roles", "keep"]
   }
   attachments = merge([for key, role in local.roles : { for policy in local.policies_of[role.purpose] : "${key} ${policy}" => {
     role   = key
@@ -96,6 +98,7 @@ locals {
     release          = local.release_statements[environment]
     endpoint         = local.endpoint_statements[environment]
     "apply-data"     = local.apply_data_statements[environment]
+    "apply-network"  = local.apply_network_statements[environment]
     "apply-services" = local.apply_service_statements[environment]
     "apply-roles"    = local.apply_role_statements[environment]
     keep             = local.keep_statements[environment]
@@ -111,6 +114,13 @@ resource "aws_iam_policy" "this" {
   name   = each.value.name
   policy = each.value.document
   tags   = merge(var.labels, { environment = split(" ", each.key)[0] })
+
+  lifecycle {
+    precondition {
+      condition     = length(each.value.document) <= 6144
+      error_message = "${each.value.name} has ${length(each.value.document)} letters, and AWS takes 6144: give what is yours (endpoint, store, secrets_prefix and so on) shorter names."
+    }
+  }
 }
 
 resource "aws_iam_role_policy_attachment" "this" {

@@ -5,12 +5,25 @@ locals {
     environment => "arn:${local.partition}:secretsmanager:${var.region}:${var.account_id}:secret:${coalesce(each.secrets_prefix, "airflow/${each.name}")}"
   }
 
+  # Where releases and images go: what modules/environment/aws makes, or yours.
+  stores = { for environment, each in var.environments :
+    environment => trimsuffix(coalesce(each.store, "s3://${each.name}-${var.account_id}"), "/")
+  }
+  image_parts = { for environment, each in var.environments : environment => regex(
+    "^arn:[a-z-]+:ecr:(?P<region>[^:]+):(?P<account>[^:]+):repository/(?P<name>.+)$",
+    coalesce(each.image_repository, "arn:${local.partition}:ecr:${var.region}:${var.account_id}:repository/${each.name}"),
+  ) }
+  images = { for environment, at in local.image_parts :
+    environment => "${at.account}.dkr.ecr.${at.region}.amazonaws.com${startswith(at.region, "cn-") ? ".cn" : ""}/${at.name}"
+  }
+
   at = { for environment, each in var.environments : environment => {
     airflow      = "arn:${local.partition}:airflow:${var.region}:${var.account_id}"
     airflow_name = coalesce(each.airflow, each.name)
     # Buckets of ours are <name>-<account> and <name>-<what>-<account>, and their logs.
     buckets  = "arn:${local.partition}:s3:::${each.name}-*"
     ecr      = "arn:${local.partition}:ecr:${var.region}:${var.account_id}:repository/${each.name}*"
+    images   = coalesce(each.image_repository, "arn:${local.partition}:ecr:${var.region}:${var.account_id}:repository/${each.name}*")
     keys     = "arn:${local.partition}:kms:${var.region}:${var.account_id}:key/*"
     aliases  = "arn:${local.partition}:kms:${var.region}:${var.account_id}:alias/${each.name}-*"
     role     = "arn:${local.partition}:iam::${var.account_id}:role/${each.name}-*"
@@ -25,8 +38,8 @@ locals {
     ec2        = "arn:${local.partition}:ec2:${var.region}:${var.account_id}"
     sagemaker  = "arn:${local.partition}:sagemaker:${var.region}:${var.account_id}"
 
-    store_bucket = each.store == null ? "arn:${local.partition}:s3:::${each.name}-${var.account_id}" : "arn:${local.partition}:s3:::${split("/", trimprefix(each.store, "s3://"))[0]}"
-    store        = each.store == null ? "arn:${local.partition}:s3:::${each.name}-${var.account_id}/*" : "arn:${local.partition}:s3:::${trimsuffix(trimprefix(each.store, "s3://"), "/")}/*"
+    store_bucket = "arn:${local.partition}:s3:::${split("/", trimprefix(local.stores[environment], "s3://"))[0]}"
+    store        = "arn:${local.partition}:s3:::${trimprefix(local.stores[environment], "s3://")}/*"
     dags_bucket  = each.dags_folder == null ? "arn:${local.partition}:s3:::${each.name}-airflow-${var.account_id}" : "arn:${local.partition}:s3:::${split("/", trimprefix(each.dags_folder, "s3://"))[0]}"
     dags         = each.dags_folder == null ? "arn:${local.partition}:s3:::${each.name}-airflow-${var.account_id}/dags/*" : "arn:${local.partition}:s3:::${trimsuffix(trimprefix(each.dags_folder, "s3://"), "/")}/*"
 

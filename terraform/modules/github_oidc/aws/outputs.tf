@@ -14,3 +14,13 @@ output "provider" {
   description = "ARN of GitHub's identity provider."
   value       = local.provider
 }
+
+output "stores" {
+  description = "Where the releases of each environment go, and its roles may write: MLOPS_STORE of GitHub's environments."
+  value       = local.stores
+}
+
+output "images" {
+  description = "The repository that the images of each environment are pushed to: MLOPS_IMAGE of GitHub's environments."
+  value       = local.images
+}

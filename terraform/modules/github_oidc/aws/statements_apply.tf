@@ -4,7 +4,9 @@ locals {
     "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:CreateVpc",
   ]
   tagging_actions = [for action in concat(local.network_actions, ["ec2:AuthorizeSecurityGroupEgress", "ec2:AuthorizeSecurityGroupIngress", "ec2:CreateVpcEndpoint"]) : trimprefix(action, "ec2:")]
-  # Nothing that has another environment's tag, or this one's already.
+  # Nothing that has another environment's tag, or this one's already. But a key or a workspace of the account that has no
+  # tag `environment` can be given this one's by whoever deploys, and then be changed and deleted: AWS asks for the right to
+  # tag what is being made, which has no tag yet. So tag what else lies in the account, or give each environment its own.
   untagged = { Null = { "aws:ResourceTag/environment" = "true" } }
 
   # Buckets, repositories, keys, secrets.
@@ -106,14 +108,8 @@ locals {
     },
   ] }
 
-  # Airflow, its network, Prometheus and its topics.
-  apply_service_statements = { for environment, at in local.at : environment => [
-    {
-      Sid      = "Airflow"
-      Effect   = "Allow"
-      Action   = ["airflow:CreateEnvironment", "airflow:DeleteEnvironment", "airflow:TagResource", "airflow:UntagResource", "airflow:UpdateEnvironment"]
-      Resource = ["${at.airflow}:environment/${at.airflow_name}"]
-    },
+  # The network that Airflow runs in.
+  apply_network_statements = { for environment, at in local.at : environment => [
     {
       # MWAA reaches into the subnets by endpoints and interfaces, for which it asks what the caller may; so does the
       # network for S3. https://docs.aws.amazon.com/mwaa/latest/userguide/access-policies.html
@@ -173,6 +169,16 @@ locals {
       ]
       Resource  = ["${at.ec2}:*/*"]
       Condition = at.owned
+    },
+  ] }
+
+  # Airflow, Prometheus and its topics.
+  apply_service_statements = { for environment, at in local.at : environment => [
+    {
+      Sid      = "Airflow"
+      Effect   = "Allow"
+      Action   = ["airflow:CreateEnvironment", "airflow:DeleteEnvironment", "airflow:TagResource", "airflow:UntagResource", "airflow:UpdateEnvironment"]
+      Resource = ["${at.airflow}:environment/${at.airflow_name}"]
     },
     {
       Sid       = "MakeWorkspace"

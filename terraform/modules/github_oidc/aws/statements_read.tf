@@ -70,7 +70,7 @@ locals {
       Sid      = "ReadImages"
       Effect   = "Allow"
       Action   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:ListImages"]
-      Resource = [at.ecr]
+      Resource = [at.images]
     },
     {
       # A login is for the whole registry; what may be done with it is the statement before.

@@ -30,7 +30,7 @@ locals {
         "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:DescribeImages",
         "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:ListImages", "ecr:PutImage", "ecr:UploadLayerPart",
       ]
-      Resource = [at.ecr]
+      Resource = [at.images]
     },
     {
       # A login is for the whole registry; what may be done with it is the statement before.

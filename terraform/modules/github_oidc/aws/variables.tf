@@ -45,19 +45,21 @@ variable "environments" {
   description = <<-EOT
     GitHub environments of this account. name: what everything of it begins with, as in its root module. publish_refs:
     refs that may plan and publish without the GitHub environment, such as refs/tags/release/v*. state_key: its state in
-    the bucket. endpoint: the SageMaker endpoint that a rollback moves. store, dags_folder, airflow: your own ones, where
-    the root module is given them (s3://bucket/prefix, s3://bucket/dags, an MWAA environment's name). secrets_prefix: as
-    airflow.secrets_prefix there, by default airflow/<name>.
+    the bucket. endpoint: the SageMaker endpoint that a rollback moves. store, image_repository, dags_folder, airflow: your
+    own ones, where the root module is given them (s3://bucket/prefix, a repository's ARN, s3://bucket/dags, an MWAA
+    environment's name). store also where it is given artifact_store.name or artifact_store.prefix: as its output store_uri
+    says. secrets_prefix: as airflow.secrets_prefix there, by default airflow/<name>.
   EOT
   type = map(object({
-    name           = string
-    publish_refs   = list(string)
-    state_key      = string
-    endpoint       = optional(string)
-    store          = optional(string)
-    dags_folder    = optional(string)
-    airflow        = optional(string)
-    secrets_prefix = optional(string)
+    name             = string
+    publish_refs     = list(string)
+    state_key        = string
+    endpoint         = optional(string)
+    store            = optional(string)
+    image_repository = optional(string)
+    dags_folder      = optional(string)
+    airflow          = optional(string)
+    secrets_prefix   = optional(string)
   }))
   validation {
     condition     = length(var.environments) > 0 && alltrue([for environment in keys(var.environments) : can(regex("^[a-z][a-z0-9-]{0,30}$", environment))])
@@ -81,8 +83,12 @@ variable "environments" {
     error_message = "Two environments have one name or one state_key."
   }
   validation {
-    condition     = alltrue(flatten([for each in values(var.environments) : [for uri in [each.store, each.dags_folder] : uri == null || can(regex("^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9]", uri))]]))
-    error_message = "store and dags_folder have a prefix in their bucket, such as s3://acme-airflow/dags."
+    condition     = alltrue(flatten([for each in values(var.environments) : [for uri in [each.store, each.dags_folder] : uri == null || can(regex("^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9]", uri)) || (uri == each.store && can(regex("^s3://${each.name}-[a-z0-9.-]*[a-z0-9]$", uri)))]]))
+    error_message = "store and dags_folder have a prefix in their bucket, such as s3://acme-airflow/dags; a store whose bucket begins with the environment's name and a dash may do without."
+  }
+  validation {
+    condition     = alltrue([for each in values(var.environments) : each.image_repository == null || can(regex("^arn:[a-z-]+:ecr:[a-z0-9-]+:[0-9]{12}:repository/[a-z0-9][a-z0-9._/-]*$", each.image_repository))])
+    error_message = "An image_repository is an ARN such as arn:aws:ecr:eu-central-1:444455556666:repository/acme/models."
   }
   validation {
     condition     = alltrue([for each in values(var.environments) : each.secrets_prefix == null || can(regex("^[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9_-]+)*$", each.secrets_prefix))])
@@ -111,7 +117,7 @@ variable "default_branch" {
 }
 
 variable "plan_pull_requests" {
-  description = "Whether pull requests of the repository itself may plan, which is reading only. Those of forks never get a token."
+  description = "Whether pull requests of the repository itself may plan, and its merge queue, which is reading only. Those of forks never get a token."
   type        = bool
   default     = true
   nullable    = false

@@ -1,13 +1,13 @@
 # Lets the workflows of one GitHub repository in, without keys: a workload identity pool that trusts GitHub's tokens, and
 # for each environment four service accounts that a workflow becomes: plan (reads), publish (writes images and releases),
 # deploy (applies), rollback (applies and removes nothing). The provider takes tokens of the repository's and the owner's
-# numbers only: so both forms of GitHub's `sub`, repo:OWNER/REPO:… and repo:OWNER@ID/REPO@ID:…, are let in, and nobody who
-# takes over a name. `sub` itself decides nothing. Who a run may become follows from other claims, and each of those
+# numbers only: so both forms of GitHub's `sub`, repo:OWNER/REPO:… and repo:OWNER@ID/REPO@ID:…, are let in, and nobody
+# who takes over a name. `sub` itself decides nothing. Who a run may become follows from other claims, and each of those
 # attributes begins with the repository's number, so that a second repository in the same pool gains nothing here.
 #
-# Google Cloud's wall is the project. Its conditions know buckets and secrets by name, and service accounts not: deploy may act
-# as each service account of its project, and change who may. So give each environment a project of its own, and use
-# Google's default service accounts, which may be editors, for nothing.
+# Google Cloud's wall is the project. Its conditions know buckets and secrets by name, and service accounts not: deploy
+# may act as each service account of its project, and change who may. So give each environment a project of its own, and
+# use Google's default service accounts, which may be editors, for nothing.
 
 locals {
   # At least 4 letters.
@@ -28,7 +28,8 @@ locals {
   ))
   own_refs = distinct(concat(["refs/heads/${replace(var.default_branch, ".", "[.]")}"], flatten([for each in values(var.environments) : each.publish_refs])))
   plans = join(" : ", [
-    "assertion.event_name == 'pull_request' ? 'pull_request'",
+    # A merge queue tries what a pull request brings, before it is merged.
+    "assertion.event_name in ['pull_request', 'merge_group'] ? 'pull_request'",
     "${local.own_event} && assertion.ref.matches('^(${join("|", local.own_refs)})$') ? 'own_ref'",
     "''",
   ])

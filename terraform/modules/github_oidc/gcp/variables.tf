@@ -81,7 +81,7 @@ variable "default_branch" {
 }
 
 variable "plan_pull_requests" {
-  description = "Whether pull requests of the repository itself may plan, which is reading only. Those of forks never get a token."
+  description = "Whether pull requests of the repository itself may plan, and its merge queue, which is reading only. Those of forks never get a token."
   type        = bool
   default     = true
 }

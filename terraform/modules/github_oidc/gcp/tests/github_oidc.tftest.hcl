@@ -99,10 +99,10 @@ run "publishes_from_named_refs_and_events" {
   }
 }
 
-run "plans_for_pull_requests_and_for_refs_of_its_own" {
+run "plans_for_pull_requests_merge_queues_and_refs_of_its_own" {
   assert {
-    condition     = google_iam_workload_identity_pool_provider.github[0].attribute_mapping["attribute.plans"] == "assertion.repository_id + ':' + (assertion.event_name == 'pull_request' ? 'pull_request' : assertion.event_name in ['push', 'schedule', 'workflow_dispatch', 'repository_dispatch'] && assertion.ref.matches('^(refs/heads/main|refs/tags/release/v[0-9]+[.][0-9]+[.][0-9]+)$') ? 'own_ref' : '')"
-    error_message = "Any other branch plans in a pull request only."
+    condition     = google_iam_workload_identity_pool_provider.github[0].attribute_mapping["attribute.plans"] == "assertion.repository_id + ':' + (assertion.event_name in ['pull_request', 'merge_group'] ? 'pull_request' : assertion.event_name in ['push', 'schedule', 'workflow_dispatch', 'repository_dispatch'] && assertion.ref.matches('^(refs/heads/main|refs/tags/release/v[0-9]+[.][0-9]+[.][0-9]+)$') ? 'own_ref' : '')"
+    error_message = "Any other branch plans in a pull request and its merge queue only."
   }
 }
 
