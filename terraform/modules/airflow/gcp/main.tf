@@ -1,8 +1,9 @@
 # Cloud Composer 3 for one environment: Airflow without addresses on the internet of its own, in a bucket that is made
-# here, as a service account that may do what Composer needs and cannot touch the store's releases. The five DAG files are put into the DAG
-# folder; what they make DAGs of, mlops/ below it, is written by `mlops-config deploy` and is none of Terraform's. Airflow
-# finds the environment's Connection and the release's Variable in Secret Manager. A new release changes the two and
-# restarts nothing. With Airflow of your own leave this module out and give `mlops-config` its address and DAG folder.
+# here, as a service account that may do what Composer needs and cannot touch the store's releases. The five DAG files
+# are put into the DAG folder; what they make DAGs of, mlops/ below it, is written by `mlops-config deploy` and is none
+# of Terraform's. Airflow finds the environment's Connection and the release's Variable in Secret Manager. A new release
+# changes the two and restarts nothing. With Airflow of your own leave this module out and give `mlops-config` its
+# address and DAG folder.
 
 locals {
   labels = merge(var.labels, { environment = var.environment })

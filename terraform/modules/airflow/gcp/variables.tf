@@ -50,7 +50,7 @@ variable "region" {
 }
 
 variable "airflow_version" {
-  description = "Airflow's version as Composer 3 offers it (docs.cloud.google.com/composer/docs/composer-versions), such as 3.1.7, or one build of it, 3.1.7-build.12. The first of Airflow 3 that was generally available is the default."
+  description = "Airflow's version as Composer 3 offers it (docs.cloud.google.com/composer/docs/versions-packages), such as 3.1.7, or one build of it, 3.1.7-build.12. The first of Airflow 3 that was generally available is the default."
   type        = string
   default     = "3.1.7"
 

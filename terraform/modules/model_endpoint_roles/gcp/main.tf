@@ -1,9 +1,10 @@
-# Who may do what with data and endpoint. Two kinds of identity: the service account that Vertex AI starts the model server
-# with (`deployer.service_account`: load the package, write captures, logs and metrics), and those that run the jobs
-# (Airflow's service account): read and write what the configuration names, publish packages, deploy. Training and batches
-# run where Airflow runs them, so the model's account reads no training data. Each key of the configuration is a grant of
-# its own on its bucket, under that key's prefix, so that a plan shows which key a change comes from. Listing a bucket shows the names of all its objects: Cloud Storage asks for it on the bucket, and without it
-# a missing object cannot be told from a forbidden one. Buckets need uniform bucket-level access.
+# Who may do what with data and endpoint. Two kinds of identity: the service account that Vertex AI starts the model
+# server with (`deployer.service_account`: load the package, write captures, logs and metrics), and those that run the
+# jobs (Airflow's service account): read and write what the configuration names, publish packages, deploy. Training and
+# batches run where Airflow runs them, so the model's account reads no training data. Each key of the configuration is a
+# grant of its own on its bucket, under that key's prefix, so that a plan shows which key a change comes from. Listing a
+# bucket shows the names of all its objects: Cloud Storage asks for it on the bucket, and without it a missing object
+# cannot be told from a forbidden one. Buckets need uniform bucket-level access.
 
 locals {
   # A service account's id has at most 30 letters; a long name keeps its begin and gets a digest.
