@@ -30,18 +30,27 @@ class World:
     act: Act
     caller: Caller
     store: str
+    dags: Path
+    """Airflow's DAG folder, which nothing but the ledger names: Terraform made it."""
     environments: Path
     standin: Environment
 
+    @property
+    def deployment(self) -> Path:
+        """What Airflow runs."""
+        return self.dags / "mlops" / NAME.project / NAME.model_name / NAME.environment / "deployment.json"
+
     def release(self, version: str) -> None:
-        """Releases what the repository holds, as far as a ledger that says Airflow runs it."""
+        """Releases what the repository holds and hands it to Airflow, which runs it as the ledger says."""
         self.caller.commit(f"Prepare {version}")
         words = ["release", "--environment", "dev", "--version", version, "--store", self.store]
         assert main([*words, "--root", str(self.caller.folder)]) == 0
         store = open_store(self.store)
         record = store.fetch_release(NAME.project, NAME.environment, version)
         assert record is not None
-        write_activated(ledger_of(store, NAME), record, (), "file:///dags", datetime.now(UTC))
+        words = ["deploy", "--environment", "dev", "--no-terraform", "--no-run", "--store", self.store]
+        assert main([*words, "--dags-folder", str(self.dags), "--root", str(self.caller.folder)]) == 0
+        write_activated(ledger_of(store, NAME), record, (), self.deployment.as_uri(), datetime.now(UTC))
 
     def provision(self) -> None:
         """Lets Terraform make what the release in force needs."""
@@ -93,7 +102,9 @@ def world(
 ) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("world")
     standin = standin_mirror.with_cloud(folder / "cloud")
-    world = World(act, Caller(folder / "fares"), (folder / "store").as_uri(), action_environments, standin)
+    store, dags = (folder / "store").as_uri(), folder / "dags"
+    dags.mkdir()
+    world = World(act, Caller(folder / "fares"), store, dags, action_environments, standin)
     add_root_modules(world.caller.folder, folder / "state", ("dev",))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOCKER_HOST", f"unix://{folder}/none.sock")  # the image is a folder: nobody runs it
@@ -134,6 +145,11 @@ def test_the_plan_of_the_infrastructure_is_in_the_summary_and_it_follows(back: R
     assert "**0 to create, 1 to change, 0 to delete**" in back.summary
     assert "1 changed in terraform/environments/dev/aws" in back.summary
     assert world.retention() == 7
+
+
+@pytest.mark.usefixtures("back")
+def test_the_airflow_that_terraform_made_runs_the_release_before_too(world: World) -> None:
+    assert json.loads(world.deployment.read_bytes())["release"] == "0.1.0"
 
 
 def test_the_environment_runs_the_release_before_and_the_ledger_says_why(back: Run, world: World) -> None:

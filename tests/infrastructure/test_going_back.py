@@ -1,8 +1,12 @@
 """Infrastructure follows a rollback where nothing is lost by it; a drift is seen, and is no deployment."""
 
+import io
 import json
+import re
+import shlex
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +14,13 @@ import pytest
 from tools.generate_terraform_variables import written
 
 from mlops_config.cli import main
+from mlops_config.errors import UsageError
+from mlops_config.github.console import ActionConsole
+from mlops_config.github.rolling_back import roll_back
+from mlops_config.github.step import Step
 from mlops_config.ledger.entries import Draft, Event
+from tests.github.test_deploying_targets import context
+from tests.github.test_github_files import read_outputs
 from tests.infrastructure.deployments import Checkout
 from tests.orchestration.releases import release
 from tests.repositories import Repository
@@ -27,6 +37,9 @@ resource "terraform_data" "note" {
   triggers_replace = var.release.name
 }
 """
+
+
+CONSOLE = ActionConsole(io.StringIO())
 
 
 class Went:
@@ -50,6 +63,33 @@ class Went:
         said = self._capsys.readouterr()
         assert ended == code, said
         return said.out, said.err
+
+    def step(self, **inputs: str) -> dict[str, str]:
+        """Runs the step of ``rollback.yml``; its outputs."""
+        folder = self.folder / ".mlops-config"
+        output = folder / "output"
+        output.unlink(missing_ok=True)
+        names = {f"MLOPS_INPUT_{name.upper().replace('-', '_')}": value for name, value in inputs.items()}
+        about = replace(context(folder), output_path=output)
+        step = Step(about, self.folder, folder, {"MLOPS_INPUT_ENVIRONMENT": "dev"} | names, CONSOLE)
+        assert roll_back(step) == 0
+        return {name: str(value) for name, value in read_outputs(output.read_text("utf-8")).items()}
+
+    def provision(self, dags: Path) -> Path:
+        """Deploys 0.2.0 to a DAG folder, as to one that Terraform made; the file that says so."""
+        dags.mkdir()
+        self.run("deploy", "--no-terraform", "--dags-folder", str(dags), "--no-run")
+        file = dags / "mlops" / "city-taxi" / "trip-fare" / "dev" / "deployment.json"
+        assert json.loads(file.read_bytes())["release"] == "0.2.0"
+        given = Draft(
+            event=Event.ACTIVATED,
+            time=datetime.now(UTC),
+            config_digest=record_of(self.folder, "0.2.0").config_digest,
+            release="0.2.0",
+            uri=file.as_uri(),
+        )
+        ledger_of(self.folder).append(given)
+        return file
 
     @property
     def made(self) -> str:
@@ -110,35 +150,61 @@ def test_infrastructure_follows_once_the_rest_is_back(went: Went) -> None:
 def test_the_dag_folder_that_was_deployed_to_goes_back_though_nobody_names_it(
     went: Went, tmp_path: Path
 ) -> None:
-    went.describe(NOTE)
-    dags = tmp_path / "dags"
-    dags.mkdir()
-    went.run("deploy", "--no-terraform", "--dags-folder", str(dags), "--no-run")
-    file = dags / "mlops" / "city-taxi" / "trip-fare" / "dev" / "deployment.json"
-    assert json.loads(file.read_bytes())["release"] == "0.2.0"
-    given = Draft(
-        event=Event.ACTIVATED,
-        time=datetime.now(UTC),
-        config_digest=record_of(went.folder, "0.2.0").config_digest,
-        release="0.2.0",
-        uri=file.as_uri(),
-    )
-    ledger_of(went.folder).append(given)
-    went.run("rollback")
+    file = went.provision(tmp_path / "dags")
+    went.run("rollback", "--no-terraform")
     assert json.loads(file.read_bytes())["release"] == "0.1.0"
 
 
-def test_what_would_be_lost_is_for_people_to_decide(went: Went) -> None:
+def test_the_step_carries_out_what_it_planned_where_terraform_made_airflow_too(
+    went: Went, tmp_path: Path
+) -> None:
+    went.describe(NOTE)
+    file = went.provision(tmp_path / "dags")
+    planned = went.step(**{"dry-run": "true"})
+    assert json.loads(planned["planned"]) == {"from": "0.2.0", "release": "0.1.0", "model-version": None}
+    assert (planned["rolled-back"], json.loads(file.read_bytes())["release"]) == ("false", "0.2.0")
+    assert went.step(planned=planned["planned"], to="0.2.0")["rolled-back"] == "true"
+    assert json.loads(file.read_bytes())["release"] == "0.1.0"
+    assert '"0.1.0"' in went.made
+
+
+@pytest.mark.parametrize(
+    "planned",
+    ["", "3", "{}", '{"from": "0.2.0", "release": "0.1.0"}', '{"from": "0.2.0", "model-version": 3}'],
+)
+def test_of_what_was_planned_nothing_may_be_lost_on_the_way(planned: str, tmp_path: Path) -> None:
+    given = {"MLOPS_INPUT_ENVIRONMENT": "dev", "MLOPS_INPUT_TO": "0.1.0", "MLOPS_INPUT_PLANNED": planned}
+    with pytest.raises(UsageError, match="does not say what was planned") as refused:
+        roll_back(Step(context(tmp_path), tmp_path, tmp_path, given, CONSOLE))
+    assert "masked" in (refused.value.hint or "")
+
+
+def test_a_root_module_that_is_not_there_is_found_before_anything_goes_back(went: Went) -> None:
+    before = len(ledger_of(went.folder).entries())
+    _, err = went.run("rollback", "--terraform", "nowhere", code=2)
+    assert "nowhere is no root module of Terraform" in err
+    assert "nothing went back; 'mlops-config rollback --no-terraform' goes back without it" in err
+    (went.folder / "mlops-config.yaml").write_text("terraform: {directory: 'gone/{environment}'}\n")
+    planned = json.dumps({"from": "0.2.0", "release": "0.1.0", "model-version": None})
+    with pytest.raises(UsageError, match="gone/dev is no root module"):
+        went.step(planned=planned)
+    assert len(ledger_of(went.folder).entries()) == before
+
+
+def test_what_would_be_lost_is_for_people_to_decide_with_the_command_that_is_told(
+    went: Went, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     went.describe(REPLACED)
-    out, err = went.run("rollback", code=1)
+    out, err = went.run("rollback", "--terraform", str(went.root), code=1)
     assert "dev runs release 0.1.0 again, but its infrastructure is not that release's" in err
     assert "would delete or replace terraform_data.note" in err
-    command = "mlops-config deploy -e dev --release 0.1.0 --only-terraform"
-    assert f"{command} --plan" in err
     assert "runs" in out
     assert went.events[:2] == [(Event.ROLLBACK_STARTED, "succeeded"), (Event.ROLLED_BACK, "succeeded")]
     assert Event.PROVISIONED not in [event for event, _ in went.events]
-    went.run("deploy", "--release", "0.1.0", "--only-terraform", "--yes")
+    monkeypatch.chdir(tmp_path)
+    told = re.search(r"mlops-config (deploy .+) --plan$", err, re.MULTILINE)
+    assert told is not None, err
+    assert main([*shlex.split(told[1]), "--yes"]) == 0
     assert went.events[-2] == (Event.PROVISIONED, "succeeded")
 
 

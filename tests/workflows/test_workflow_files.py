@@ -402,16 +402,30 @@ def test_the_session_with_aws_lasts_as_long_as_the_job_may(name, job):
     )
 
 
+@pytest.mark.parametrize(("name", "job"), [("deploy.yml", "deploy"), ("rollback.yml", "rollback")])
+def test_the_step_that_applies_knows_its_jobs_minutes_and_what_it_leaves_is_kept_of_a_job_that_is_stopped(
+    name, job
+):
+    steps = jobs(ROOT / ".github" / "workflows" / name)[job]["steps"]
+    (applying,) = (step["with"] for step in steps if step.get("uses") == f"$/action/{job}")
+    assert applying["minutes"] == f"${{{{ inputs.{job}-minutes }}}}"
+    assert applying["plan-key"] == "${{ secrets.plan-key }}"
+    kept = steps[-1]
+    assert "upload-artifact@" in kept["uses"]
+    assert kept["if"] == "always()"
+    assert kept["with"]["path"] == "${{ runner.temp }}/mlops-config"
+
+
 def test_a_rollback_carries_out_what_was_planned_and_no_more():
     path = ROOT / ".github" / "workflows" / "rollback.yml"
     plan, rollback = (given for reference, given in uses(path) if reference == "$/action/rollback")
     assert plan["dry-run"] == "true"
     assert "dry-run" not in rollback
-    assert rollback["to"] == "${{ needs.plan.outputs.release }}"
-    assert rollback["model-version"] == "${{ needs.plan.outputs.model-version }}"
-    assert rollback["from"] == "${{ needs.plan.outputs.from }}"
-    differing = {"dry-run", "to", "model-version", "from"}
+    assert rollback["planned"] == "${{ needs.plan.outputs.planned }}"
+    assert jobs(path)["plan"]["outputs"]["planned"] == "${{ steps.plan.outputs.planned }}"
+    differing = {"dry-run", "to", "model-version", "planned", "minutes", "plan-key"}
+    assert not {"to", "model-version"} & set(rollback), "one output may be dropped, and another be left"
     assert {name: value for name, value in plan.items() if name not in differing} == {
         name: value for name, value in rollback.items() if name not in differing
     }
-    assert {*plan, "from"} == set(declared_inputs(ROOT / "action" / "rollback" / "action.yml"))
+    assert {*plan, *rollback} == set(declared_inputs(ROOT / "action" / "rollback" / "action.yml"))

@@ -14,6 +14,7 @@ from mlops_config.errors import MlopsConfigError
 if TYPE_CHECKING:
     from mlops_config.console import Console
     from mlops_config.infrastructure.going_back import Return
+    from mlops_config.infrastructure.root_module import RootModule
     from mlops_config.runtime.rollback.opening import Opened
     from mlops_config.runtime.rollback.running import RollbackOutcome
 
@@ -101,16 +102,22 @@ def run(arguments: argparse.Namespace) -> int:
                 store=arguments.store,
             )
             found = opened(request, TerminalConsole())
+            module = _module_of(arguments, found)
             asked = Asked(
                 to=arguments.to,
                 model_version=arguments.model_version,
                 leaving=arguments.leaving,
                 because=arguments.because,
-                dags_folder=dags_folder_of(arguments.dags_folder, found, arguments.config)
-                or _provisioned_folder(arguments, found),
+                dags_folder=dags_folder_of(
+                    arguments.dags_folder, found, arguments.config, arguments.terraform
+                ),
             )
             outcome = roll_back(found, asked, dry_run=arguments.dry_run, if_needed=arguments.if_needed)
-        back = _return_of(arguments, found, outcome)
+        if module is None:
+            return outcome
+        from mlops_config.infrastructure.going_back import Return
+
+        back = Return.after(found, outcome, module, _where(arguments))
         if back is None:
             return outcome
         followed = _followed(outcome, back, found.console, dry_run=arguments.dry_run)
@@ -125,21 +132,20 @@ def run(arguments: argparse.Namespace) -> int:
     return code
 
 
-def _provisioned_folder(arguments: argparse.Namespace, opened: "Opened") -> str | None:
-    """The DAG folder of an Airflow that Terraform made: where the ledger says that the last release went."""
-    from mlops_config.ledger.entries import Event
-    from mlops_config.orchestration.deployment import key_of
-    from mlops_config.orchestration.folder import DEPLOYMENTS
+def _module_of(arguments: argparse.Namespace, opened: "Opened") -> "RootModule | None":
+    """The root module that follows; ``None``: there is none, or infrastructure is left alone."""
+    if arguments.no_terraform or (arguments.if_needed and arguments.terraform is None):
+        return None
+    from mlops_config.infrastructure.going_back import module_that_follows
 
-    is_provisioned = arguments.terraform is not None or opened.settings.terraform is not None
-    if not is_provisioned or arguments.config is not None:
-        return None
-    given = (each for each in reversed(opened.ledger.entries()) if each.event is Event.ACTIVATED and each.uri)
-    last = next(given, None)
-    key = f"/{DEPLOYMENTS}/{key_of(opened.project, opened.model_name, opened.environment)}"
-    if last is None or last.uri is None or not last.uri.endswith(key):
-        return None
-    return last.uri.removesuffix(key)
+    return module_that_follows(opened, arguments.terraform)
+
+
+def _where(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """The options that say where everything lies, to be given once more."""
+    given = {name: getattr(arguments, name) for name in ("root", "settings", "terraform")}
+    named = {name: str(path) for name, path in given.items() if path is not None and path != Path()}
+    return tuple(word for name, path in named.items() for word in (f"--{name}", path))
 
 
 @dataclass(frozen=True)
@@ -164,17 +170,6 @@ class _Followed:
     def document(self) -> dict[str, Any]:
         """Both, for programs."""
         return {**self.rollback.document(), "infrastructure": self.found}
-
-
-def _return_of(
-    arguments: argparse.Namespace, opened: "Opened", outcome: "RollbackOutcome"
-) -> "Return | None":
-    """What the infrastructure has to follow to; ``None``: nothing went back, or it is left alone."""
-    if arguments.no_terraform or (arguments.if_needed and arguments.terraform is None):
-        return None
-    from mlops_config.infrastructure.going_back import Return
-
-    return Return.after(opened, outcome, arguments.terraform)
 
 
 def _followed(outcome: "RollbackOutcome", back: "Return", console: "Console", *, dry_run: bool) -> _Followed:

@@ -5,14 +5,13 @@ Configuration, image and model are back by then and serve. What is left is told 
 
 import shlex
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_config.console import Console
 from mlops_config.contract.validators import Validators
-from mlops_config.errors import FindingsError, MlopsConfigError
-from mlops_config.infrastructure.lease import Holder, deployment
+from mlops_config.errors import FindingsError, MlopsConfigError, UsageError
+from mlops_config.infrastructure.lease import Holder, deployment, lasting
 from mlops_config.infrastructure.provisioning import (
     Planned,
     Provisioned,
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from mlops_config.runtime.rollback.opening import Opened
     from mlops_config.runtime.rollback.running import RollbackOutcome
 
-_LASTS = timedelta(hours=2)
-
 
 @dataclass(frozen=True, slots=True)
 class Return:
@@ -45,21 +42,22 @@ class Return:
     release: str
     validators: Validators
     output: Path
-    asked: Path | None = None
-    """The root module that was named in place of the settings'."""
+    where: tuple[str, ...] = ()
+    """The options, as words, that say where everything lies to whoever goes on by hand."""
 
     @classmethod
     def after(
-        cls, opened: "Opened", outcome: "RollbackOutcome", directory: Path | None = None
+        cls,
+        opened: "Opened",
+        outcome: "RollbackOutcome",
+        module: RootModule | None,
+        where: tuple[str, ...] = (),
     ) -> "Return | None":
         """What the infrastructure has to follow to; ``None``: nothing went back, or there is no root module.
 
-        ``directory`` is a root module that is named in place of the settings'.
+        Nothing here can fail: what went back would go untold.
         """
-        if outcome.plan is None or not (outcome.rolled_back or outcome.dry_run):
-            return None
-        module = root_module_of(opened.settings, opened.environment, opened.root, directory)
-        if module is None:
+        if module is None or outcome.plan is None or not (outcome.rolled_back or outcome.dry_run):
             return None
         return cls(
             module,
@@ -68,14 +66,31 @@ class Return:
             outcome.plan.target.record.name,
             Validators(opened.contracts, opened.root, light=False),
             opened.root / OUTPUT_NAME,
-            directory,
+            where,
         )
 
     @property
     def command(self) -> str:
         """What brings the infrastructure to the release by itself."""
-        words = f"mlops-config deploy -e {self.name.environment} --release {self.release} --only-terraform"
-        return f"{words} --terraform {shlex.quote(str(self.asked))}" if self.asked else words
+        named = ["-e", self.name.environment, "--release", self.release, "--only-terraform"]
+        return shlex.join(["mlops-config", "deploy", *named, *self.where, "--store", self.store.uri])
+
+
+def module_that_follows(opened: "Opened", asked: Path | None = None) -> RootModule | None:
+    """The root module that is asked for, or the settings'; ``None``: there is none.
+
+    To be looked for before anything goes back: who is told afterwards that it is not there takes it that
+    nothing was done.
+
+    Raises:
+        UsageError: it is not there.
+    """
+    try:
+        return root_module_of(opened.settings, opened.environment, opened.root, asked)
+    except UsageError as error:
+        without = "nothing went back; 'mlops-config rollback --no-terraform' goes back without it"
+        error.hint = f"{error.hint}; {without}" if error.hint else without
+        raise
 
 
 def look(back: Return, console: Console) -> Planned:
@@ -92,8 +107,10 @@ def look(back: Return, console: Console) -> Planned:
     return made
 
 
-def go_back(back: Return, holder: Holder, console: Console) -> Provisioned:
+def go_back(back: Return, holder: Holder, console: Console, *, within: float | None = None) -> Provisioned:
     """Applies what takes the infrastructure back, unless something would be deleted or replaced.
+
+    ``within`` are the seconds that it may take, where somebody set a limit.
 
     Raises:
         FindingsError: something would: people decide that.
@@ -104,7 +121,7 @@ def go_back(back: Return, holder: Holder, console: Console) -> Provisioned:
     try:
         record = back.store.fetch_release(back.name.project, environment, back.release)
         about = subject_of(record) if record else {}
-        with deployment(ledger, about, holder, lasts=_LASTS, console=console) as held:
+        with deployment(ledger, about, holder, lasts=lasting(within=within), console=console) as held:
             made = look(back, console)
             _require_harmless(made, back)
             return apply(made, ledger, held, console)

@@ -8,7 +8,7 @@ from mlops_config.contract.rules.identity import endpoint_name
 from mlops_config.deploy.alarms import PROMETHEUS_VARIABLE, alarms_of_environment
 from mlops_config.deploy.interface import Deployment, Revision
 from mlops_config.errors import JobRefusedError, UsageError
-from mlops_config.ledger.entries import Reason
+from mlops_config.ledger.entries import Event, Reason
 from mlops_config.runtime.context import JobContext
 from mlops_config.runtime.metrics.jobs import job_metrics
 from mlops_config.runtime.monitoring.job import reports
@@ -76,16 +76,23 @@ def needed(opened: Opened) -> Need:
     return need(seen, (), _firing(context, seen), rollback, opened.now, dag_run=opened.dag_run)
 
 
-def dags_folder_of(asked: str | None, opened: Opened, config: Path | None) -> str | None:
-    """Airflow's DAG folder: the one that is asked for, that the environment or the settings name, or the one
-    that the configuration itself lies in, as where Airflow runs the job.
+def dags_folder_of(
+    asked: str | None, opened: Opened, config: Path | None, root_module: Path | None = None
+) -> str | None:
+    """Airflow's DAG folder: the one that is asked for, or that the environment or the settings name.
+
+    Else the one that the configuration itself lies in, as where Airflow runs the job; or that of an Airflow
+    that Terraform made, by the settings' root module or by ``root_module``, which is named in its place.
     """
     from mlops_config.orchestration.deployment import BUNDLES, FILE_NAME
     from mlops_config.orchestration.folder import DEPLOYMENTS
 
     named = asked or os.environ.get(FOLDER_VARIABLE) or opened.settings.airflow.dags_folder
-    if named or config is None:
+    if named:
         return named
+    if config is None:
+        is_provisioned = root_module is not None or opened.settings.terraform is not None
+        return _provisioned_folder(opened) if is_provisioned else None
     bundles = config.resolve().parent.parent
     deployments = next(iter(bundles.parents[3:4]), None)
     is_deployment = bundles.name == BUNDLES and (bundles.parent / FILE_NAME).is_file()
@@ -93,6 +100,17 @@ def dags_folder_of(asked: str | None, opened: Opened, config: Path | None) -> st
         return None
     # A copy that is only read, such as one of a bucket, is not where deployments are made.
     return str(deployments.parent) if os.access(bundles.parent, os.W_OK) else None
+
+
+def _provisioned_folder(opened: Opened) -> str | None:
+    """The DAG folder that Terraform made: where the ledger says that the last release went."""
+    from mlops_config.orchestration.deployment import key_of
+    from mlops_config.orchestration.folder import DEPLOYMENTS
+
+    given = (each.uri for each in reversed(opened.ledger.entries()) if each.event is Event.ACTIVATED)
+    last = next((uri for uri in given if uri), "")
+    key = f"/{DEPLOYMENTS}/{key_of(opened.project, opened.model_name, opened.environment)}"
+    return last.removesuffix(key) if last.endswith(key) else None
 
 
 def _firing(context: JobContext, seen: Past) -> tuple[str, ...]:

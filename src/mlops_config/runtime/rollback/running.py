@@ -52,7 +52,7 @@ class Asked:
     """The release that must be running, as when the plan was looked at; ``None``: whichever does."""
     because: str | None = None
     dags_folder: str | None = None
-    """Airflow's DAG folder; ``None``: no Airflow runs the environment."""
+    """Airflow's DAG folder; ``None``: as far as anybody knows, no Airflow runs the environment."""
 
 
 @dataclass(frozen=True, slots=True)
