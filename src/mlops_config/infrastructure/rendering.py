@@ -4,8 +4,9 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from mlops_config.infrastructure.alike import Alike, grouped
 from mlops_config.infrastructure.causes import Cause, Causes, key_of
-from mlops_config.infrastructure.differences import Concealed, Mark
+from mlops_config.infrastructure.differences import Concealed, Difference, Mark
 from mlops_config.infrastructure.plan import (
     DEFAULT_WORKSPACE,
     Action,
@@ -34,6 +35,8 @@ MANY = 6
 _COLORS = {"+": "32", "-": "31", "~": "33", "-/+": "31;1", "!": "31;1"}
 _HEADER = ("", "Resource", "Values", "Because")
 _CELL_VALUES = 4
+_MOST_REASONS = 3
+"""Of changes that are told of together."""
 _MOST_WARNINGS = 10
 _WARNING_LENGTH = 300
 _WORDS = {Action.UPDATE: "change"}
@@ -61,8 +64,8 @@ def as_text(
     lines += _body(plan, causes, width, full=full)
     if plan.drift:
         lines += [Line("", ""), Line("", f"Changed outside of Terraform: {in_the_past(plan.drift)}")]
-        for change in in_order(plan.drift):
-            lines += _change_lines(change, {}, width, full=False)
+        for group in grouped(plan.drift):
+            lines += _change_lines(group, {}, width, full=False)
     lines += _warning_lines(plan.warnings)
     return "".join(f"{_painted(line, color=color)}\n" for line in lines)
 
@@ -87,10 +90,11 @@ def as_markdown(plan: Plan, causes: Causes | None = None, limit_bytes: int = 60_
     if plan.warnings:
         parts.append(_warned_markdown(plan.warnings))
     room = limit_bytes - sum(len(part.encode()) + 2 for part in parts) - _MARGIN_BYTES
-    rows, room = _within(list(_rows(plan, causes)), room)
+    groups = grouped(plan.changes)
+    rows, room = _within([*_rows(groups, causes), *_output_rows(plan.outputs)], room)
     if rows:
         parts.append(table(_HEADER, rows))
-    left = len(plan.changes) + len(plan.outputs) - len(rows)
+    left = sum([*(len(each.changes) for each in groups), *(1 for _ in plan.outputs)][len(rows) :])
     sections: tuple[tuple[str, tuple[ResourceChange, ...], Causes], ...] = (
         (f"Every value: {html_code(summary(plan.changes))}", plan.changes, causes),
         (f"Changed outside of Terraform: {html_code(in_the_past(plan.drift))}", plan.drift, {}),
@@ -135,33 +139,55 @@ def _of_workspace(plan: Plan, shown_as: Callable[[str], str]) -> str:
 
 def _body(plan: Plan, causes: Causes, width: int, *, full: bool) -> Iterator[Line]:
     many = plan.count(Action.CREATE) > MANY and not full
-    for change in in_order(plan.changes):
-        brief = many and change.action is Action.CREATE
+    for group in [Alike(each) for each in in_order(plan.changes)] if full else grouped(plan.changes):
+        brief = many and group.first.action is Action.CREATE
         if not brief:
             yield Line("", "")
-        yield from _change_lines(change, causes, width, full=not brief)
+        yield from _change_lines(group, causes, width, full=not brief)
     if plan.outputs:
         yield Line("", "")
         yield from (Line(SIGNS[each.action], _output_words(each), 0) for each in plan.outputs)
 
 
-def _change_lines(change: ResourceChange, causes: Causes, width: int, *, full: bool) -> Iterator[Line]:
-    note = about(change)
+def _change_lines(group: Alike, causes: Causes, width: int, *, full: bool) -> Iterator[Line]:
+    change, note = group.first, about(group.first)
     yield Line(SIGNS[change.action], f"{change.address}{f'  ({note})' if note else ''}")
-    yield from (Line(" ", f"because {cause_words(each)}", 1) for each in causes.get(change.address, ()))
+    if more := group.more():
+        yield Line(" ", more, 1)
+    yield from _because(group, causes, 1)
     if not full and change.action is Action.CREATE:
         return
     if change.action in (Action.DELETE, Action.FORGET):
         return  # what goes is named; its values go with it, or stay as they are
+    differing = group.differing()
     for each in told(change):
         for line in value_lines(change, each, width - 8):
             yield Line(line.sign, line.text, line.depth + 1)
-        for cause in causes.get(key_of(change, each), ()):
-            yield Line(" ", f"because {cause_words(cause)}", 2)
+        if each.path in differing:
+            yield Line(" ", "the others have other values: plan.json has them", 2)
+        yield from _because(group, causes, 2, [each])
     if made_up := following(change):
         yield Line(" ", f"known after apply: {', '.join(visible(each.where) for each in made_up)}", 1)
-        reasons = (cause_words(cause) for each in made_up for cause in causes.get(key_of(change, each), ()))
-        yield from (Line(" ", f"because {words}", 2) for words in dict.fromkeys(reasons))
+        yield from _because(group, causes, 2, made_up)
+
+
+def _because(
+    group: Alike, causes: Causes, depth: int, values: Sequence[Difference] | None = None
+) -> Iterator[Line]:
+    """Why the values change, or the resource as such, each reason once."""
+    found = list(dict.fromkeys(cause_words(each) for each in _causes(group, causes, values)))
+    few = found[:_MOST_REASONS] if group.others else found
+    yield from (Line(" ", f"because {words}", depth) for words in few)
+    if more := len(found) - len(few):
+        yield Line(" ", f"and {more} more reasons" if more > 1 else "and 1 more reason", depth)
+
+
+def _causes(group: Alike, causes: Causes, values: Sequence[Difference] | None) -> Iterator[Cause]:
+    for change in group.changes:
+        if values is None:
+            yield from causes.get(change.address, ())
+        for each in values or ():
+            yield from causes.get(key_of(change, each), ())
 
 
 def _output_words(each: OutputChange) -> str:
@@ -199,27 +225,30 @@ def _painted(line: Line, *, color: bool) -> str:
     return f"\x1b[{paint}m{text}\x1b[0m" if paint else text
 
 
-def _rows(plan: Plan, causes: Causes) -> Iterator[tuple[str, ...]]:
-    for change in in_order(plan.changes):
+def _rows(groups: Sequence[Alike], causes: Causes) -> Iterator[tuple[str, ...]]:
+    for group in groups:
+        change = group.first
         is_whole = change.action in (Action.CREATE, Action.DELETE, Action.FORGET)
         values = [] if is_whole else told(change) or change.differences
         names = [code(each.where) for each in values[:_CELL_VALUES]]
         if len(values) > _CELL_VALUES:
             names.append(f"and {len(values) - _CELL_VALUES} more")
         sign = f"`{SIGNS[change.action]}` {_WORDS.get(change.action, change.action)}"
-        yield (sign, code(change.address), ", ".join(names), _reasons(change, causes))
-    for each in plan.outputs:
+        named = "<br>".join(filter(None, [code(change.address), group.more(code)]))
+        yield (sign, named, ", ".join(names), _reasons(group, causes))
+
+
+def _output_rows(outputs: Sequence[OutputChange]) -> Iterator[tuple[str, ...]]:
+    for each in outputs:
         yield (f"`{SIGNS[each.action]}` output", code(each.name), "", "")
 
 
-def _reasons(change: ResourceChange, causes: Causes) -> str:
-    found = [*causes.get(change.address, ())]
-    for each in change.differences:
-        found += causes.get(key_of(change, each), ())
+def _reasons(group: Alike, causes: Causes) -> str:
+    found = [*_causes(group, causes, None), *_causes(group, causes, group.first.differences)]
     words = list(dict.fromkeys(code(cause_words(each, 40)) for each in found))
-    more = [f"and {len(words) - 3} more"] if len(words) > 3 else []
-    note = about(change)
-    return "<br>".join([*([note] if note else []), *words[:3], *more])
+    more = [f"and {len(words) - _MOST_REASONS} more"] if len(words) > _MOST_REASONS else []
+    note = about(group.first)
+    return "<br>".join([*([note] if note else []), *words[:_MOST_REASONS], *more])
 
 
 def _within(rows: list[tuple[str, ...]], room: int) -> tuple[list[tuple[str, ...]], int]:
@@ -237,13 +266,15 @@ def _folded(title: str, changes: Sequence[ResourceChange], causes: Causes, room:
     """The lines of the changes, folded; as many as there is room for."""
     lines: list[str] = []
     room -= 200 + _MARGIN_BYTES
-    for number, change in enumerate(in_order(changes)):
-        text = [_diff_line(line) for line in _change_lines(change, causes, 110, full=True)]
+    left = len(changes)
+    for group in grouped(changes):
+        text = [_diff_line(line) for line in _change_lines(group, causes, 110, full=True)]
         room -= sum(len(line.encode()) + 1 for line in text)
         if room < 0:
-            lines.append(f"… and {len(changes) - number} more")
+            lines.append(f"… and {left} more")
             break
         lines += text
+        left -= len(group.changes)
     if len(lines) > 1 or (lines and room >= 0):
         yield details(title, fenced("\n".join(lines), "diff"))
 
