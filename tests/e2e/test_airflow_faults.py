@@ -23,10 +23,15 @@ from mlops_config.store import open_store
 from tests.e2e.airflow_jobs import Place, edits_of, eventually, jobs_of, kill, parent_of
 from tests.orchestration.releases import release, replacing
 from tests.runtime.projects import ROOT, write_trips
-from tests.services.airflow import report_asset_event
+from tests.services.airflow import asset_events, dag_versions, report_asset_event
 
 PROJECT, MODEL = "faults", "trip-fare"
 NUMBERS = count()
+FLEET = """
+from mlops_config.airflow import fleet
+fleet._POKE_SECONDS = 1
+dag = fleet.fleet("fleet", __file__)
+"""
 OTHER_SEED = {Kind.TRAINING: replacing("random_seed: ", "random_seed: 1")}
 
 
@@ -37,19 +42,20 @@ def api(airflow_server: Airflow) -> Iterator[AirflowApi]:
 
 
 @pytest.fixture
-def place_of(airflow_server: Airflow, api: AirflowApi) -> Iterator[Callable[[str, Path], Place]]:
+def place_of(airflow_server: Airflow, api: AirflowApi) -> Iterator[Callable[..., Place]]:
     """Makes an environment with its Connection; its DAGs are gone after the test, and cost no time."""
     made: list[Place] = []
 
-    def make(environment: str, folder: Path) -> Place:
-        place = Place(airflow_server, api, folder, PROJECT, environment)
+    def make(environment: str, folder: Path, project: str = PROJECT) -> Place:
+        place = Place(airflow_server, api, folder, project, environment)
         place.connect()
         made.append(place)
         return place
 
     yield make
     for place in made:
-        shutil.rmtree(airflow_server.deployments / PROJECT / MODEL / place.environment, ignore_errors=True)
+        deployed = airflow_server.deployments / place.project / MODEL / place.environment
+        shutil.rmtree(deployed, ignore_errors=True)
 
 
 @pytest.fixture
@@ -78,10 +84,8 @@ def test_a_run_keeps_the_files_it_began_with_when_a_release_is_deployed_meanwhil
         ("training", new.config_digest, "second"),
         ("promote", new.config_digest, "second"),
     ]
-    # Each release is one version of the DAG.
-    assert place.api.dag_versions(place.dag_id("training")) == [1, 2], (
-        "each release is one version of the DAG"
-    )
+    versions = dag_versions(place.api, place.dag_id("training"))
+    assert versions == [1, 2], "each release is one version of the DAG"
 
 
 def test_a_run_that_was_asked_for_with_a_release_that_is_gone_by_then_runs_nothing(place: Place) -> None:
@@ -179,6 +183,35 @@ def test_each_task_of_the_feedback_that_is_killed_is_tried_again(place: Place, j
     assert [call.job for call in place.ends] == [job]
 
 
+def test_a_fleet_runs_each_member_and_its_task_once_more_that_members_whole_run(
+    place_of: Callable[..., Place], api: AirflowApi, tmp_path: Path
+) -> None:
+    members = [place_of("fleet", tmp_path, project) for project in (PROJECT, f"{PROJECT}2")]
+    for each in members:
+        each.deploy("1.0.0")
+    first, second = (f"{each.dag_id('monitoring')}/fleet__all" for each in members)
+    file, fleet = members[0].airflow.dags / "fleet_dag.py", "fleet.fleet.monitoring"
+    file.write_text(FLEET)
+    try:
+        eventually(lambda: api.dag(fleet), api.parse_errors)
+        api.unpause(fleet)
+        api.trigger(fleet, "all")
+        for expected in ([first, second], [first, second, second]):
+            eventually(
+                lambda expected=expected: (
+                    sorted(call.dag_run for call in members[0].ends) == expected
+                    and (run := api.run(fleet, "all"))
+                    and run.state == "success"
+                ),
+                lambda: [*api.task_instances(fleet, "all"), *members[0].calls],
+            )
+            of_second = [task for task in api.task_instances(fleet, "all") if task.map_index == 1]
+            if len(expected) == len(members):
+                api.clear(fleet, "all", of_second)
+    finally:
+        file.unlink()
+
+
 def test_reports_that_come_twice_or_together_wake_one_retraining_after_the_other(place: Place) -> None:
     """Events only wake it: what it decides, it decides by the reports themselves."""
     place.deploy("1.0.0")
@@ -186,7 +219,7 @@ def test_reports_that_come_twice_or_together_wake_one_retraining_after_the_other
     place.hold("retraining")
     report_asset_event(place.api.address, report, {"environment": place.environment})
     retraining = place.dag_id("retraining")
-    first = eventually(lambda: place.api.runs(retraining), lambda: place.api.asset_events())[0]
+    first = eventually(lambda: place.api.runs(retraining), lambda: asset_events(place.api))[0]
     place.begun("retraining", f"{retraining}/{first.run_id}")
     for _ in range(3):
         report_asset_event(place.api.address, report, {"environment": place.environment})
@@ -213,10 +246,10 @@ def test_a_dev_report_starts_nothing_in_prod(
     dev.says("monitoring", {"windows": [{"window_id": "w", "report": "file:///r", "confirmed": ["drift"]}]})
     api.trigger(dev.dag_id("monitoring"), "report")
     dev.succeeded("monitoring", "report")
-    (woken,) = eventually(lambda: api.runs(dev.dag_id("retraining")), lambda: api.asset_events())
+    (woken,) = eventually(lambda: api.runs(dev.dag_id("retraining")), lambda: asset_events(api))
     dev.succeeded("retraining", woken.run_id)
     assert woken.run_type == "asset_triggered"
-    (event,) = api.asset_events(source_dag_id=dev.dag_id("monitoring"))
+    (event,) = asset_events(api, dev.dag_id("monitoring"))
     assert event.uri == asset_uri("walldev", PROJECT, MODEL, "drift-report")
     assert event.extra["environment"] == "walldev"
     assert event.created == ((dev.dag_id("retraining"), woken.run_id),)
@@ -230,7 +263,7 @@ def test_what_another_environment_reports_in_prods_name_is_refused_before_anythi
     prod.deploy("1.0.0")
     report = asset_uri("wallforged", PROJECT, MODEL, "drift-report")
     report_asset_event(api.address, report, {"environment": "dev"})
-    (run,) = eventually(lambda: api.runs(prod.dag_id("retraining")), lambda: api.asset_events())
+    (run,) = eventually(lambda: api.runs(prod.dag_id("retraining")), lambda: asset_events(api))
     assert prod.ended("retraining", run.run_id).state == "failed"
     log = "\n".join(api.log(prod.task("retraining", run.run_id, "verify")))
     assert "in environment 'dev', and this DAG is wallforged's" in log

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.orchestration.releases import release
 
-from mlops_config.orchestration.activating import Patience, tags_of
+from mlops_config.orchestration.activating import Patience, in_words, tags_of
 from mlops_config.orchestration.api import AirflowApi, MissingDagError
 from mlops_config.orchestration.api_answers import Dag, DagRun, ParseError, TaskInstance
 from mlops_config.orchestration.api_login import FetchedLogin
@@ -21,12 +21,12 @@ TRAINING = DEPLOYMENT.dag_id("training")
 
 
 def dag(job: str, tags: frozenset[str] | None = None, **more: Any) -> Dag:
-    given = {"is_paused": False, "is_stale": False, "has_import_errors": False, "last_parsed_time": None}
+    given = {"is_paused": False, "is_stale": False, "has_import_errors": False}
     return Dag(DEPLOYMENT.dag_id(job), tags_of(DEPLOYMENT) if tags is None else tags, **(given | more))
 
 
-def run(state: str, run_id: str = RUN_ID) -> DagRun:
-    return DagRun(TRAINING, run_id, state, "manual", {}, None, None, ())
+def run(state: str, run_id: str = RUN_ID, **conf: str) -> DagRun:
+    return DagRun(TRAINING, run_id, state, "manual", conf, None, None)
 
 
 def task(name: str, state: str | None, **more: Any) -> TaskInstance:
@@ -94,12 +94,12 @@ class Scripted(AirflowApi):
         return dict(self._health.pop(0) if len(self._health) > 1 else self._health[0])
 
     def clear(self, dag_id: str, run_id: str, tasks: Iterable[TaskInstance]) -> None:
-        self.cleared.append((dag_id, run_id, [each.task_id for each in tasks]))
+        self.cleared.append((dag_id, run_id, [in_words(each).partition(" ")[0] for each in tasks]))
 
     def run(self, dag_id: str, run_id: str) -> DagRun | None:  # noqa: ARG002 there is one
         return self._runs.pop(0) if len(self._runs) > 1 else self._runs[0]
 
-    def runs(self, dag_id: str, *, state: str | None = None) -> list[DagRun]:  # noqa: ARG002 of one DAG
+    def runs(self, dag_id: str) -> list[DagRun]:  # noqa: ARG002 of one DAG
         return self._going
 
     def task_instances(self, dag_id: str, run_id: str) -> list[TaskInstance]:  # noqa: ARG002 of one run

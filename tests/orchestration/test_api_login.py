@@ -216,6 +216,40 @@ def test_a_login_page_in_front_of_it_is_told_of() -> None:
         AirflowApi.at(f"http://{host}", {"MLOPS_AIRFLOW_TOKEN": "t"}).dag("x")
 
 
+def test_what_airflow_tells_anybody_is_asked_with_our_proof_where_something_stands_before_it() -> None:
+    asked = []
+
+    def guarded(_method: str, path: str, headers: dict[str, str], _body: str) -> Answer:
+        asked.append(path)
+        if headers.get("Authorization") != "Bearer t":
+            return 200, {"Content-Type": "text/html"}, "<html>Sign in</html>"
+        return {
+            "/api/v2/version": said({"detail": "Not Found"}, 404),
+            "/api/v1/version": said({"version": "2.11.0"}),
+            "/api/v2/monitor/health": said({"scheduler": {"status": "healthy"}}),
+        }[path]
+
+    with serving(guarded) as host:
+        api = AirflowApi.at(f"http://{host}", {"MLOPS_AIRFLOW_TOKEN": "t"})
+        assert api.health() == {"scheduler": "healthy"}
+        with pytest.raises(UsageError, match=r"is 2\.11\.0"):
+            api.version()
+    assert asked == ["/api/v2/monitor/health", "/api/v2/version", "/api/v1/version"]
+
+
+def test_airflow_is_not_asked_for_a_token_before_it_is_known_to_be_one() -> None:
+    asked = []
+
+    def answer(_method: str, path: str, headers: dict[str, str], _body: str) -> Answer:
+        asked.append((path, headers.get("Authorization")))
+        return said({"version": "3.3.0"})
+
+    login = {"MLOPS_AIRFLOW_USER": "me", "MLOPS_AIRFLOW_PASSWORD": "p"}
+    with serving(answer) as host:
+        AirflowApi.at(f"http://{host}", login).version()
+    assert asked == [("/api/v2/version", None)]
+
+
 def test_a_role_that_may_not_is_told_of() -> None:
     with (
         serving(lambda *_: said({"detail": "Forbidden"}, 403)) as host,

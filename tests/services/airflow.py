@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from tools.environments import airflow as airflow_environment
@@ -11,6 +11,7 @@ from tools.loop.servers import Servers
 from tools.loop.servers_airflow import PARTS, Airflow
 
 from mlops_config.http import HttpClient
+from mlops_config.orchestration.api import AirflowApi
 from mlops_config.orchestration.api_login import FetchedLogin, Login
 from tests.services import unavailable
 
@@ -73,3 +74,32 @@ def report_asset_event(
     known = asked("GET", "/assets", params={"uri_pattern": uri})["assets"]
     (number,) = [each["id"] for each in known if each["uri"] == uri]
     asked("POST", "/assets/events", json={"asset_id": number, "extra": dict(extra)})
+
+
+class AssetEvent(NamedTuple):
+    """A change of an asset that a task reported."""
+
+    uri: str
+    extra: Mapping[str, Any]
+    created: tuple[tuple[str, str], ...]
+    """DAG and run ids that it started."""
+
+
+def asset_events(api: AirflowApi, source_dag_id: str | None = None) -> list[AssetEvent]:
+    """Events of assets, oldest first; of one DAG only if that is given."""
+    query = {"order_by": "timestamp"} | ({"source_dag_id": source_dag_id} if source_dag_id else {})
+    found = api._pages("/assets/events", "asset_events", "listing asset events", query)
+    return [
+        AssetEvent(
+            uri=each["uri"],
+            extra=each["extra"] or {},
+            created=tuple((run["dag_id"], run["run_id"]) for run in each["created_dagruns"]),
+        )
+        for each in found
+    ]
+
+
+def dag_versions(api: AirflowApi, dag_id: str) -> list[int]:
+    """Numbers of the DAG's versions, oldest first."""
+    found = api._pages(f"/dags/{dag_id}/dagVersions", "dag_versions", f"listing the versions of {dag_id}")
+    return sorted(each["version_number"] for each in found)

@@ -12,13 +12,11 @@ import requests
 from mlops_config.errors import ServiceError, UsageError
 from mlops_config.http import HttpClient, answer_excerpt
 from mlops_config.orchestration.api_answers import (
-    AssetEvent,
     Dag,
     DagRun,
     ParseError,
     TaskInstance,
     dag_of,
-    event_of,
     run_of,
     said_in,
     task_of,
@@ -69,13 +67,13 @@ class AirflowApi:
     def health(self) -> dict[str, str]:
         """The status of each part (``scheduler``, ``dag_processor``, ...): ``healthy`` or ``unhealthy``.
 
-        A part that was never there has none. Needs no login.
+        A part that was never there has none. Airflow itself wants no login for this.
         """
         answer = self._json(self._sent("GET", "/monitor/health", "asking Airflow for its health", open_=True))
         return {name: part["status"] for name, part in answer.items() if part and part.get("status")}
 
     def version(self) -> str:
-        """Airflow's version; needs no login.
+        """Airflow's version; it wants no login for this itself.
 
         Raises:
             UsageError: it is older than the DAGs are for, or there is no Airflow at the address.
@@ -96,11 +94,6 @@ class AirflowApi:
         """The DAG; ``None``: Airflow has not parsed such a one."""
         response = self._sent("GET", f"/dags/{_in_path(dag_id)}", f"looking for the DAG {dag_id}")
         return None if _not_there(response) else dag_of(self._json(response))
-
-    def dags(self, tag: str) -> list[Dag]:
-        """The DAGs that carry a tag, in the order of their ids."""
-        query = {"tags": tag, "order_by": "dag_id"}
-        return [dag_of(each) for each in self._pages("/dags", "dags", f"listing DAGs of {tag}", query)]
 
     def has_pool(self, name: str) -> bool:
         """Whether there is a pool of that name: tasks of one that is not there are never scheduled."""
@@ -186,9 +179,9 @@ class AirflowApi:
         response = self._sent("GET", _run_path(dag_id, run_id), doing)
         return None if _not_there(response) else run_of(self._json(response))
 
-    def runs(self, dag_id: str, *, state: str | None = None) -> list[DagRun]:
-        """The newest runs of a DAG, at most 100, newest first; in one ``state`` only if that is given."""
-        query = {"order_by": "-run_after", "limit": str(_PAGE)} | ({"state": state} if state else {})
+    def runs(self, dag_id: str) -> list[DagRun]:
+        """The newest runs of a DAG, at most 100, newest first."""
+        query = {"order_by": "-run_after", "limit": str(_PAGE)}
         path = f"/dags/{_in_path(dag_id)}/dagRuns"
         response = self._sent("GET", path, f"listing the runs of {dag_id}", query=query)
         return [] if _not_there(response) else [run_of(each) for each in self._json(response)["dag_runs"]]
@@ -218,22 +211,6 @@ class AirflowApi:
             return None
         value = self._json(response)["value"]
         return unpacked(value)
-
-    def dag_versions(self, dag_id: str) -> list[int]:
-        """Numbers of the DAG's versions, oldest first."""
-        path = f"/dags/{_in_path(dag_id)}/dagVersions"
-        found = self._pages(path, "dag_versions", f"listing the versions of {dag_id}")
-        return sorted(each["version_number"] for each in found)
-
-    def asset_events(
-        self, *, source_dag_id: str | None = None, source_run_id: str | None = None
-    ) -> list[AssetEvent]:
-        """Events of assets, oldest first; of one DAG or run only if that is given."""
-        given = {"source_dag_id": source_dag_id, "source_run_id": source_run_id}
-        query = {name: value for name, value in given.items() if value is not None}
-        query["order_by"] = "timestamp"
-        found = self._pages("/assets/events", "asset_events", "listing asset events", query)
-        return [event_of(each) for each in found]
 
     def put_connection(self, connection_id: str, extra: Mapping[str, Any]) -> None:
         """Makes the generic Connection with this ``extra``, or gives it to the one that is there."""
@@ -275,35 +252,44 @@ class AirflowApi:
         repeatable: bool | None = None,
         open_: bool = False,
     ) -> requests.Response:
-        """The answer; a login that has run out is renewed once."""
-        url = f"{self.address}{_API}{path}"
+        """The answer; a login that has run out is renewed once.
 
-        def login() -> dict[str, str]:
-            return {} if open_ else self._login.headers(self._http, method, url)
+        What is ``open_`` Airflow answers to anybody, but what stands before it may not: only who would have
+        to ask Airflow for a token first leaves it out.
+        """
+        url = f"{self.address}{_API}{path}"
+        bare = open_ and self._login.is_airflows_own
 
         def once() -> requests.Response:
-            proof = self._http.retries.run(login, doing=doing)
             return self._http.request(
                 method,
                 url,
                 doing=doing,
-                headers={"Accept": "application/json", **proof},
+                headers={"Accept": "application/json"} | ({} if bare else self._proof(method, url, doing)),
                 params=query,
                 json=body,
                 repeatable=repeatable,
             )
 
         response = once()
-        if is_unknown(response) and not open_ and self._login.renew():
+        if is_unknown(response) and not bare and self._login.renew():
             response = once()
         if response.status_code in (requests.codes.unauthorized, requests.codes.forbidden):
             raise refused(response, doing, self.address, self._login)
         return response
 
+    def _proof(self, method: str, url: str, doing: str) -> dict[str, str]:
+        def login() -> dict[str, str]:
+            return self._login.headers(self._http, method, url)
+
+        return self._http.retries.run(login, doing=doing)
+
     def _version_of_airflow_2(self, doing: str) -> str:
         """What an Airflow before 3 says, which has the API's first version."""
         url = f"{self.address}/api/v1/version"
-        response = self._http.request("GET", url, doing=doing, headers={"Accept": "application/json"})
+        proof = {} if self._login.is_airflows_own else self._proof("GET", url, doing)
+        headers = {"Accept": "application/json", **proof}
+        response = self._http.request("GET", url, doing=doing, headers=headers)
         if response.ok:
             try:
                 return str(response.json()["version"])

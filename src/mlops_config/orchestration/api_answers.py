@@ -1,4 +1,4 @@
-"""What Airflow's REST API (v2) answers, as types: DAGs, DAG runs, task instances, asset events."""
+"""What Airflow's REST API (v2) answers, as types: DAGs, DAG runs, task instances, logs."""
 
 import json
 import re
@@ -21,8 +21,6 @@ class Dag(NamedTuple):
     is_stale: bool
     """Whether its file does not have it any more."""
     has_import_errors: bool
-    last_parsed_time: str | None
-    """ISO 8601."""
 
 
 class DagRun(NamedTuple):
@@ -37,8 +35,6 @@ class DagRun(NamedTuple):
     conf: Mapping[str, Any]
     started: str | None
     ended: str | None
-    versions: tuple[int, ...]
-    """Numbers of the DAG's versions that its tasks ran with."""
 
     @property
     def is_finished(self) -> bool:
@@ -75,18 +71,6 @@ class ParseError(NamedTuple):
         return next(reversed(self.trace.strip().splitlines()), "")
 
 
-class AssetEvent(NamedTuple):
-    """A change of an asset that a task reported."""
-
-    uri: str
-    extra: Mapping[str, Any]
-    source_dag_id: str | None
-    source_run_id: str | None
-    created: tuple[tuple[str, str], ...]
-    """DAG and run ids that it started."""
-    timestamp: str
-
-
 def dag_of(each: Mapping[str, Any]) -> Dag:
     """The DAG of an answer."""
     return Dag(
@@ -95,7 +79,6 @@ def dag_of(each: Mapping[str, Any]) -> Dag:
         is_paused=each["is_paused"],
         is_stale=bool(each["is_stale"]),
         has_import_errors=bool(each["has_import_errors"]),
-        last_parsed_time=each["last_parsed_time"],
     )
 
 
@@ -109,7 +92,6 @@ def run_of(each: Mapping[str, Any]) -> DagRun:
         conf=each["conf"] or {},
         started=each["start_date"],
         ended=each["end_date"],
-        versions=tuple(sorted({version["version_number"] for version in each["dag_versions"]})),
     )
 
 
@@ -126,18 +108,6 @@ def task_of(each: Mapping[str, Any]) -> TaskInstance:
         started=each["start_date"],
         ended=each["end_date"],
         seconds=each["duration"],
-    )
-
-
-def event_of(each: Mapping[str, Any]) -> AssetEvent:
-    """The asset event of an answer."""
-    return AssetEvent(
-        uri=each["uri"],
-        extra=each["extra"] or {},
-        source_dag_id=each["source_dag_id"],
-        source_run_id=each["source_run_id"],
-        created=tuple((run["dag_id"], run["run_id"]) for run in each["created_dagruns"]),
-        timestamp=each["timestamp"],
     )
 
 

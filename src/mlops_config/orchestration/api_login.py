@@ -26,6 +26,8 @@ class Login(Protocol):
 
     hint: str
     """What to do when Airflow does not take it."""
+    is_airflows_own: bool
+    """Whether Airflow itself is asked for the token, so that there is none before Airflow answers."""
 
     def headers(self, http: HttpClient, method: str, url: str) -> dict[str, str]:
         """What proves who asks; fetched when it is needed first.
@@ -44,6 +46,7 @@ class TokenLogin:
     """A token that somebody fetched."""
 
     hint = f"get a new token and set {TOKEN_VARIABLES[0]}"
+    is_airflows_own = False
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -62,6 +65,8 @@ class FetchedLogin:
 
     Without a user it asks for the token that SimpleAuthManager gives anybody where everybody is an admin.
     """
+
+    is_airflows_own = True
 
     def __init__(self, address: str, user: str | None = None, password: str = "") -> None:
         self._url = f"{address}/auth/token"
@@ -103,6 +108,8 @@ class FetchedLogin:
 class GoogleLogin:
     """Google's application default credentials, for Cloud Composer."""
 
+    is_airflows_own = False
+
     def __init__(self) -> None:
         """
         Raises:
@@ -131,6 +138,7 @@ class MwaaLogin:
     """
 
     hint = "does the role have airflow:CreateWebLoginToken, and an Airflow role that may do this (Op, Admin)?"
+    is_airflows_own = False
 
     def __init__(self, name: str, client: Any = None) -> None:
         """``name`` is the environment's; ``client`` a boto3 client of ``mwaa``, by default a new one."""
