@@ -84,8 +84,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except MlopsConfigError as error:
         return _fail(error.message, error.hint, error.exit_code)
-    except KeyboardInterrupt:
-        return _fail(*INTERRUPTED, INTERRUPTED_EXIT_CODE)
+    except KeyboardInterrupt as stop:
+        said, hint = INTERRUPTED
+        return _fail(str(stop) or said, hint, INTERRUPTED_EXIT_CODE)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -34,8 +34,9 @@ def main(arguments: Sequence[str]) -> int:
         code: int = getattr(import_module(f"mlops_config.github.{module}"), function)(step)
     except MlopsConfigError as error:
         return _fail(console, error.message, error.hint, error.exit_code)
-    except KeyboardInterrupt:
-        return _fail(console, *INTERRUPTED, INTERRUPTED_EXIT_CODE)
+    except KeyboardInterrupt as stop:
+        said, hint = INTERRUPTED
+        return _fail(console, str(stop) or said, hint, INTERRUPTED_EXIT_CODE)
     except OSError as error:
         failure = of_os_error(error)
         return _fail(console, failure.message, failure.hint, failure.exit_code)
