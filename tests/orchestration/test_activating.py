@@ -10,7 +10,6 @@ from tests.orchestration.scripted import (
     DEPLOYMENT,
     HEALTHY,
     OLD,
-    PLANNED,
     RUN_ID,
     TRAINING,
     Clock,
@@ -23,18 +22,20 @@ from tests.orchestration.scripted import (
 from mlops_config.console import TerminalConsole
 from mlops_config.errors import ServiceError, UsageError
 from mlops_config.orchestration.activating import (
+    AGAIN,
     DagBrokenError,
     Patience,
+    Waiting,
     await_dags,
     await_run,
     concerns,
+    going_on,
     in_words,
-    request_run,
     require_pools,
     unpause,
 )
 from mlops_config.orchestration.api import AirflowApi
-from mlops_config.orchestration.api_answers import Dag, ParseError
+from mlops_config.orchestration.api_answers import Dag, ParseError, TaskInstance
 from mlops_config.release.record import DagRunRecord
 
 
@@ -112,7 +113,9 @@ def test_dags_that_never_come_are_said_with_what_to_do() -> None:
     with pytest.raises(ServiceError, match=f"Airflow has no DAG {TRAINING}") as caught:
         parsed(Scripted(), clock, seconds=10_000)
     assert clock.now == pytest.approx(600)
-    assert "--with-dags" in (caught.value.hint or "")
+    assert caught.value.hint == (
+        "look at its folder; without DAG files of your own, put ours there with --with-dags"
+    )
     assert caught.value.exit_code == 3
 
 
@@ -130,57 +133,6 @@ def test_what_somebody_paused_stays_so_unless_it_is_needed_or_asked_for() -> Non
     assert unpause(api, PAUSED, {"training"}) == (("training",), ("monitoring", "retraining"))
     assert api.unpaused == [TRAINING]
     assert unpause(api, PAUSED, (), every=True).left == ()
-
-
-def test_a_run_carries_release_and_digest() -> None:
-    api = Scripted()
-    record = request_run(api, DEPLOYMENT, PLANNED, RUN_ID, silent)
-    assert api.triggered == [
-        (TRAINING, RUN_ID, {"release": "1.1.0", "config_digest": DEPLOYMENT.config_digest})
-    ]
-    assert (record.state, record.url) == ("queued", f"{ADDRESS}/dags/{TRAINING}/runs/{RUN_ID}")
-
-
-def test_a_run_of_the_release_before_is_waited_behind_and_named() -> None:
-    said: list[str] = []
-    api = Scripted(going=[run("running", "deploy__dev__1.0.0"), run("success", "old"), run("queued")])
-    request_run(api, DEPLOYMENT, PLANNED, RUN_ID, said.append)
-    assert said == ["training waits behind deploy__dev__1.0.0, which is still running"]
-
-
-def test_a_run_that_is_there_is_gone_on_with() -> None:
-    said: list[str] = []
-    record = request_run(
-        Scripted(is_new=False, runs=[run("running")]), DEPLOYMENT, PLANNED, RUN_ID, said.append
-    )
-    assert record.state == "running"
-    assert said == [f"training was asked for before: {RUN_ID} is there, and this goes on with it"]
-
-
-def test_of_a_run_that_failed_what_did_not_end_well_runs_again() -> None:
-    said: list[str] = []
-    tasks = [
-        task("verify", "success"),
-        task("score", "success", map_index=0),
-        task("score", "failed", map_index=1),
-        task("complete", "upstream_failed"),
-        task("more", "skipped"),
-    ]
-    api = Scripted(is_new=False, runs=[run("failed")], tasks=[tasks])
-    record = request_run(api, DEPLOYMENT, PLANNED, RUN_ID, said.append)
-    assert api.cleared == [(TRAINING, RUN_ID, ["score", "complete", "more"])]
-    assert record.state == "queued"
-    assert said == [
-        f"training was asked for before, and {RUN_ID} failed: it goes on with score, complete, more"
-    ]
-
-
-def test_a_run_that_somebody_marked_as_failed_when_it_was_done_stays_failed() -> None:
-    said: list[str] = []
-    api = Scripted(is_new=False, runs=[run("failed")], tasks=[[task("verify", "success")]])
-    assert request_run(api, DEPLOYMENT, PLANNED, RUN_ID, said.append).state == "failed"
-    assert api.cleared == []
-    assert "each of its tasks ended well" in said[0]
 
 
 RECORD = DagRunRecord(
@@ -258,14 +210,13 @@ def test_what_an_apply_took_is_no_time_to_wait_in() -> None:
     assert clock.now == pytest.approx(3300)
 
 
-def test_whoever_stops_waiting_is_told_that_the_run_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+def test_whoever_stops_waiting_is_told_that_the_run_goes_on() -> None:
     def stop(_: float) -> None:
         raise KeyboardInterrupt
 
     patience = Patience(600, sleep=stop)
-    with pytest.raises(KeyboardInterrupt):
-        await_run(Scripted(runs=[run("running")]), RECORD, patience, TerminalConsole())
-    assert f"training goes on in Airflow without us: {RECORD.url}" in capsys.readouterr().err
+    with pytest.raises(KeyboardInterrupt, match="interrupted; training goes on in Airflow: http"):
+        await_run(Scripted(runs=[run("running")]), RECORD, patience, TerminalConsole(quiet=True))
 
 
 @pytest.mark.parametrize(
@@ -292,7 +243,7 @@ def test_a_run_in_which_nothing_happens_says_what_it_waits_for(
     assert said[0].startswith("  training does not go on: ")
 
 
-def test_a_run_that_works_or_waits_its_turn_is_not_asked_why(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_works_is_not_asked_why(capsys: pytest.CaptureFixture[str]) -> None:
     paused = [{"training": dag("training", is_paused=True)}]
     api = Scripted(
         dags=paused,
@@ -303,26 +254,52 @@ def test_a_run_that_works_or_waits_its_turn_is_not_asked_why(capsys: pytest.Capt
     assert "does not go on" not in capsys.readouterr().err
 
 
-APPROVE = "it waits for approval: mlops-config promote --environment dev"
+WAITS = {
+    "model": "trip-fare-dev",
+    "version": 3,
+    "why": "it waits for approval: mlops-config promote --environment dev",
+}
 
 
 @pytest.mark.parametrize(
     ("outcome", "expected"),
     [
-        ({"promoted": True}, None),
-        ({"promoted": False, "redeployed": True}, None),
-        ({"promoted": False, "reasons": [{"code": "nobody_waits", "text": "no version waits"}]}, None),
+        ({"promoted": True, "version": 3}, None),
+        ({"promoted": False, "waits": None}, None),
+        (["part-0", "part-1"], None),
         (None, None),
-        (
-            {"promoted": False, "reason": APPROVE, "reasons": [{"code": "manual", "text": APPROVE}]},
-            f"trip-fare-dev version 3 does not serve: {APPROVE}",
-        ),
+        ({"promoted": False, "waits": WAITS}, Waiting(**WAITS)),
     ],
 )
-def test_a_model_that_waits_for_a_person_is_told_of(outcome: Any, expected: str | None) -> None:
-    said = outcome and {"model": "trip-fare-dev", "version": 3, **outcome}
-    api = Scripted(runs=[run("success")], tasks=[[task("promote", "success")]], outcome=said)
+@pytest.mark.parametrize("name", ["promote", "retrain"])
+def test_a_model_that_waits_for_a_person_is_told_of(name: str, outcome: Any, expected: Any) -> None:
+    api = Scripted(runs=[run("success")], tasks=[[task(name, "success")]], outcome=outcome)
     assert await_run(api, RECORD, Clock().patience(60), TerminalConsole(quiet=True)).held == expected
+
+
+class Forbidding(Scripted):
+    """Lets nobody see more than runs and their tasks."""
+
+    def xcom(self, task: TaskInstance, key: str = "return_value") -> Any:
+        raise ServiceError(f"reading {key} of {task.task_id} failed: Airflow does not allow it")
+
+    def health(self) -> dict[str, str]:
+        raise ServiceError("asking Airflow for its health failed: it answered with a login page")
+
+
+def test_a_run_that_ended_well_did_so_though_nobody_may_read_what_its_tasks_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    api = Forbidding(runs=[run("success")], tasks=[[task("promote", "success")]])
+    ended = await_run(api, RECORD, Clock().patience(60), TerminalConsole())
+    assert (ended.record.state, ended.held) == ("success", None)
+    assert "Airflow was not asked whether a model waits: reading return_value" in capsys.readouterr().err
+
+
+def test_the_wait_goes_on_where_nobody_may_ask_why_nothing_happens() -> None:
+    api = Forbidding(runs=[run("running")] * 40 + [run("success")])
+    ended = await_run(api, RECORD, Clock().patience(600), TerminalConsole(quiet=True))
+    assert ended.record.state == "success"
 
 
 def test_a_run_that_somebody_deleted_is_said() -> None:
@@ -344,3 +321,32 @@ def test_one_patience_is_for_the_whole_deployment() -> None:
 
 def test_a_part_of_a_batch_goes_by_its_number() -> None:
     assert in_words(task("score", "success", map_index=3, seconds=12.0)) == "score[3] success after 12 s"
+
+
+@pytest.mark.parametrize(
+    ("hint", "expected"),
+    [
+        (None, AGAIN),
+        ("start it: airflow dag-processor", f"start it: airflow dag-processor; then {AGAIN}"),
+        ("is it up?", f"is it up? Then {AGAIN}"),
+        (
+            "mend these files; Airflow reads them again by itself",
+            f"mend these files; Airflow reads them again by itself; then {AGAIN}",
+        ),
+        ("free some space and run the same command again", "free some space and run the same command again"),
+    ],
+)
+def test_each_hint_says_to_give_the_command_again_once(hint: str | None, expected: str) -> None:
+    assert going_on(hint) == expected
+
+
+def test_what_is_left_out_of_a_log_for_a_person() -> None:
+    lines = ["begins", '{"rows": 3}', "begins", *[f"line {number}" for number in range(20)], "error: no rows"]
+
+    class Talking(Scripted):
+        def log(self, task: TaskInstance, lines_: int = 20) -> list[str]:  # noqa: ARG002 of one task
+            return lines
+
+    api = Talking(runs=[run("failed")], tasks=[[task("train", "failed")]])
+    _, *told = await_run(api, RECORD, Clock().patience(9), TerminalConsole(quiet=True)).failed
+    assert told == [f"  line {number}" for number in range(6, 20)] + ["  error: no rows"]

@@ -11,7 +11,7 @@ from tests.orchestration.releases import Edit, Release, adding, release, replaci
 from mlops_config.bundle.semantic import meaning
 from mlops_config.kinds import Kind
 from mlops_config.ledger.entries import Event, LedgerEntry
-from mlops_config.orchestration.choosing import Past, PlannedRun, choose, past_of, run_id
+from mlops_config.orchestration.choosing import Past, PlannedRun, again, choose, past_of, run_id
 from mlops_config.orchestration.deployment import Deployment
 from mlops_config.orchestration.describing import deployment_of
 from mlops_config.release.changes import Change, changes
@@ -172,6 +172,8 @@ def test_what_a_deployment_s_own_runs_did_does_not_change_its_plan() -> None:
     assert not past_of((activated, promoted), "A").has_champion
     assert past_of((activated, promoted), "C").has_champion
     assert past_of((promoted, *activations("", "A", "B")[1:]), "A").has_champion
+    more = entry(2, Event.PROMOTED, "A", dag_run=f"fares.dev.training/{again(run_id('A', 'dev', 1), 2)}")
+    assert not past_of((activated, more), "A").has_champion
 
 
 @given(

@@ -1,18 +1,21 @@
 """A deployment from plan to ledger: what it is refused for, and what an interruption leaves behind."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.orchestration.releases import VALIDATORS, Release, adding, pushed_image, release, replacing
-from tests.orchestration.scripted import ALL, RELEASE, RUN_ID, Clock, Scripted, run, task
+from tests.orchestration.scripted import ALL, RELEASE, RUN_ID, TRAINING, Clock, Scripted, dag, run, task
 
+from mlops_config.cli import main
 from mlops_config.console import TerminalConsole
 from mlops_config.errors import ServiceError, UsageError
 from mlops_config.kinds import Kind
-from mlops_config.ledger.entries import Event
+from mlops_config.ledger.entries import Draft, Event, ModelReference
 from mlops_config.ledger.history import ledger_of
+from mlops_config.orchestration.api_answers import DagRun
 from mlops_config.orchestration.deploying import Deployed, Wish, deploy, plan_deployment
 from mlops_config.orchestration.feedback import write_activated
 from mlops_config.orchestration.folder import DagFolder, DeploymentMovedError, open_folder
@@ -20,6 +23,7 @@ from mlops_config.store import open_store
 from mlops_config.store.interface import LedgerName
 
 NAME = LedgerName("city-taxi", "trip-fare", "dev")
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
 QUIET = TerminalConsole(quiet=True)
 
 
@@ -76,6 +80,88 @@ class Answering(Scripted):
 
 def well(**more: Any) -> Answering:
     return Answering(dags=[ALL], runs=[run("success")], tasks=[[task("train", "success")]], **more)
+
+
+class Keeping(Answering):
+    """Keeps the runs that it is asked for, each of which ends well at once."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**{"dags": [ALL], "tasks": [[task("promote", "success")]], **more})
+        self.kept: dict[tuple[str, str], DagRun] = {}
+
+    def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, Any] | None = None) -> bool:
+        if (dag_id, run_id) in self.kept:
+            return False
+        self.kept[dag_id, run_id] = run("success", run_id)._replace(dag_id=dag_id, conf=conf or {})
+        return super().trigger(dag_id, run_id, conf)
+
+    def run(self, dag_id: str, run_id: str) -> DagRun | None:
+        return self.kept.get((dag_id, run_id))
+
+    @property
+    def asked(self) -> list[str]:
+        """Which runs were started, without what all of their ids have."""
+        return [f"{dag.rpartition('.')[2]}{name.removeprefix(RUN_ID)}" for dag, name in self.kept]
+
+
+def test_what_is_asked_for_by_name_runs_each_time(place: Place) -> None:
+    api = Keeping()
+    place.deploy(api)
+    for _ in range(2):
+        assert place.deploy(api, asked="training").failed == ()
+    assert api.asked == ["training", "training__again2", "training__again3"]
+    assert place.events == [(Event.ACTIVATED, "succeeded")] * 3
+    place.deploy(api)
+    assert len(api.kept) == 3, "what the release itself needs was done"
+
+
+def test_a_run_asked_for_by_name_that_nobody_waited_for_is_gone_on_with(place: Place) -> None:
+    api = Keeping()
+    place.deploy(api, asked="monitoring", wait=False)
+    place.deploy(api, asked="monitoring")
+    assert api.asked == ["monitoring"]
+    for _ in range(2):
+        place.deploy(api, asked="monitoring", wait=False)
+    assert api.asked == ["monitoring", "monitoring__again2", "monitoring__again3"]
+
+
+def test_a_dag_that_somebody_paused_is_not_set_going_for_a_run_that_is_over(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paused = {**ALL, "training": dag("training", is_paused=True)}
+    api = Keeping(dags=[paused], going=[run("success")])
+    assert place.deploy(api).paused == ()
+    assert api.unpaused == [TRAINING]
+    wish = place.wish()
+    done = deploy(plan_deployment(wish), place.folder, lambda: api, wish, TerminalConsole())
+    assert (done.paused, api.unpaused) == (("training",), [TRAINING])
+    said = "somebody paused the DAG of training in Airflow, and it stays so: unpause it there, or deploy with"
+    assert said in capsys.readouterr().err
+
+
+def test_a_model_that_waits_is_told_of_until_somebody_lets_it_serve(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    why = "it waits for approval: mlops-config promote --environment dev"
+    api = Keeping(outcome={"waits": {"model": "trip-fare-dev", "version": 3, "why": why}})
+
+    def held() -> tuple[str, ...]:
+        wish = place.wish()
+        done = deploy(plan_deployment(wish), place.folder, lambda: api, wish, TerminalConsole())
+        assert tuple(done.document()["held"]) == done.held
+        assert all(sentence in capsys.readouterr().err for sentence in done.held)
+        return done.held
+
+    ledger = ledger_of(place.store, NAME)
+    assert held() == (f"trip-fare-dev version 3 does not serve: {why}",)
+    ledger.append(
+        Draft(event=Event.PROMOTED, time=NOW, model=ModelReference(name="trip-fare-dev", version=2))
+    )
+    assert len(held()) == 1
+    ledger.append(
+        Draft(event=Event.PROMOTED, time=NOW, model=ModelReference(name="trip-fare-dev", version=3))
+    )
+    assert held() == ()
 
 
 def test_dag_files_that_are_missing_are_told_of_before_the_wait_for_their_dags(
@@ -196,3 +282,18 @@ def test_a_job_that_the_release_does_not_have_is_not_run(place: Place) -> None:
     with pytest.raises(UsageError, match="has no job 'inference'") as caught:
         plan_deployment(place.wish(asked="inference"))
     assert caught.value.hint == "its jobs are training, monitoring, retraining"
+
+
+def test_whoever_interrupts_the_wait_is_told_one_thing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(_: Wish) -> None:
+        raise KeyboardInterrupt("interrupted; training goes on in Airflow: http://airflow.example")
+
+    monkeypatch.setattr("mlops_config.orchestration.deploying.plan_deployment", stopped)
+    where = ["--root", str(tmp_path), "--project", "city-taxi", "--model", "trip-fare"]
+    assert main(["deploy", "--environment", "dev", "--dry-run", *where]) == 130
+    assert capsys.readouterr().err.splitlines() == [
+        "error: interrupted; training goes on in Airflow: http://airflow.example",
+        " hint: run the same command again",
+    ]

@@ -13,8 +13,7 @@ from typing import NamedTuple
 from mlops_config.console import Console, StageLog
 from mlops_config.errors import FindingsError, ServiceError, UsageError
 from mlops_config.orchestration.api import AirflowApi, MissingDagError
-from mlops_config.orchestration.api_answers import Dag, DagRun, ParseError, TaskInstance
-from mlops_config.orchestration.choosing import PlannedRun
+from mlops_config.orchestration.api_answers import Dag, ParseError, TaskInstance
 from mlops_config.orchestration.deployment import Deployment
 from mlops_config.orchestration.folder import DEPLOYMENTS_DAG, dag_files
 from mlops_config.release.record import DagRunRecord
@@ -26,17 +25,27 @@ IDLE_SECONDS = 20.0
 LOG_LINES = 15
 """Of a failed task, that are shown."""
 _LOG_READ = 50
-_NOBODY_WAITS = "nobody_waits"
-"""Why nothing is promoted where nothing was to be."""
-_DONE = frozenset({"success", "removed"})
-"""States of a task that another try of its run leaves as it is."""
 _GOING = frozenset({"running", "deferred", "up_for_reschedule", "up_for_retry"})
 _TOLD = frozenset({"success", "failed", "upstream_failed", "skipped", "up_for_retry", "removed"})
 AGAIN = "run the same command again: it goes on from there"
+_SAYS_AGAIN = "command again"
 
 
 class DagBrokenError(FindingsError):
     """Airflow cannot load the DAGs of the deployment."""
+
+
+class Waiting(NamedTuple):
+    """A model that a run made and that a person has to let serve."""
+
+    model: str
+    version: int
+    why: str
+
+    @property
+    def sentence(self) -> str:
+        """The same for people."""
+        return f"{self.model} version {self.version} does not serve: {self.why}"
 
 
 class Ended(NamedTuple):
@@ -45,8 +54,8 @@ class Ended(NamedTuple):
     record: DagRunRecord
     failed: tuple[str, ...] = ()
     """Lines that say which task failed, what it said last, and where to look."""
-    held: str | None = None
-    """A model that the run made and that waits for a person, in a sentence."""
+    held: Waiting | None = None
+    """A model that the run made and that waited for a person when the run ended."""
 
 
 @dataclass(slots=True)
@@ -178,50 +187,22 @@ def unpause(
     return Unpaused(tuple(now), tuple(left))
 
 
-def request_run(
-    api: AirflowApi, deployment: Deployment, planned: PlannedRun, run_id: str, say: Callable[[str], None]
-) -> DagRunRecord:
-    """Asks for the run, or goes on with the one of an earlier try; says behind which run it waits.
-
-    Of one that failed, what did not end well is tried again: asking for the deployment again asks for that.
-    """
-    dag_id = deployment.dag_id(planned.job)
-    earlier = [run for run in api.runs(dag_id) if not run.is_finished and run.run_id != run_id]
-    state = "queued"
-    if not api.trigger(dag_id, run_id, planned.conf(deployment)):
-        state = _state(api.run(dag_id, run_id))
-        if state == "failed":
-            state = _tried_again(api, planned.job, dag_id, run_id, say)
-        else:
-            say(f"{planned.job} was asked for before: {run_id} is there, and this goes on with it")
-    for run in earlier if state != "success" else ():
-        say(f"{planned.job} waits behind {run.run_id}, which is still {run.state}")
-    return DagRunRecord(
-        job=planned.job,
-        dag_id=dag_id,
-        run_id=run_id,
-        state=state,
-        because=planned.because,
-        url=api.page(dag_id, run_id),
-    )
-
-
 def await_run(api: AirflowApi, run: DagRunRecord, patience: Patience, console: Console) -> Ended:
     """The run at its end; each task that ends is said on the way, and why nothing happens if so.
 
     Raises:
         ServiceError: it is still going when the time is over, or it was deleted.
+        KeyboardInterrupt: somebody stopped the wait; it says that the run goes on.
     """
     try:
         with console.stage(run.job) as log:
             tasks = _follow(api, run, patience, console, log)
-    except KeyboardInterrupt:
-        console.say(f"{run.job} goes on in Airflow without us: {run.url}")
-        raise
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(f"interrupted; {run.job} goes on in Airflow: {run.url}") from stop
     except _RunFailedError as failure:
         ended = run.model_copy(update={"state": "failed"})
         return Ended(ended, _failure(api, ended, failure.tasks))
-    return Ended(run.model_copy(update={"state": "success"}), held=_held(api, tasks))
+    return Ended(run.model_copy(update={"state": "success"}), held=_held(api, tasks, console))
 
 
 class _RunFailedError(Exception):
@@ -270,25 +251,29 @@ def _follow(
     )
 
 
-def _held(api: AirflowApi, tasks: Iterable[TaskInstance]) -> str | None:
-    """What promotion said of a model that it did not let serve: its task ends well all the same."""
-    promotion = next((task for task in tasks if (task.task_id, task.state) == ("promote", "success")), None)
-    outcome = api.xcom(promotion) if promotion is not None else None
-    if not isinstance(outcome, dict) or outcome.get("promoted") or outcome.get("redeployed"):
+def _held(api: AirflowApi, tasks: Iterable[TaskInstance], console: Console) -> Waiting | None:
+    """The model that a task of the run left to a person, as its outcome says: it ended well all the same."""
+    try:
+        outcomes = [api.xcom(task) for task in tasks if task.state == "success" and task.map_index < 0]
+    except ServiceError as error:
+        # The run ended, and that has to be written down whatever we may not read.
+        console.say(f"Airflow was not asked whether a model waits: {error.message}")
         return None
-    if any(reason.get("code") == _NOBODY_WAITS for reason in outcome.get("reasons") or ()):
-        return None
-    return f"{outcome.get('model')} version {outcome.get('version')} does not serve: {outcome.get('reason')}"
+    told = (outcome.get("waits") for outcome in outcomes if isinstance(outcome, dict))
+    return next((Waiting(each["model"], each["version"], each["why"]) for each in told if each), None)
 
 
 def _obstacle(api: AirflowApi, run: DagRunRecord, tasks: Sequence[TaskInstance]) -> str | None:
     """Why a run in which no task runs waits for a person; ``None``: for nobody, as far as can be told."""
-    health = api.health()
+    try:
+        health, dag = api.health(), api.dag(run.dag_id)
+    except ServiceError:
+        # Who waits for a run that goes well need not be allowed to ask this.
+        return None
     parts = ["scheduler"] + ["triggerer"] * any(task.state == "deferred" for task in tasks)
     for part in parts:
         if health.get(part) != "healthy":
             return f"Airflow's {part} is {health.get(part) or 'not running'}"
-    dag = api.dag(run.dag_id)
     if dag is not None and dag.is_paused:
         return "somebody paused its DAG: unpause it in Airflow"
     return None
@@ -302,18 +287,6 @@ def in_words(task: TaskInstance) -> str:
     if task.state == "up_for_retry" or (task.state == "failed" and task.max_tries > 0):
         words += f", try {max(task.try_number, 1)} of {task.max_tries + 1}"
     return words
-
-
-def _tried_again(api: AirflowApi, job: str, dag_id: str, run_id: str, say: Callable[[str], None]) -> str:
-    """Clears what did not end well in a run that failed; the run's state then."""
-    tasks = [task for task in api.task_instances(dag_id, run_id) if task.state not in _DONE]
-    if not tasks:
-        say(f"{job} was asked for before: {run_id} failed, though each of its tasks ended well")
-        return "failed"
-    api.clear(dag_id, run_id, tasks)
-    names = ", ".join(dict.fromkeys(task.task_id for task in tasks))
-    say(f"{job} was asked for before, and {run_id} failed: it goes on with {names}")
-    return "queued"
 
 
 def _failure(api: AirflowApi, run: DagRunRecord, tasks: Sequence[TaskInstance]) -> tuple[str, ...]:
@@ -330,6 +303,20 @@ def _told(log: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(line for line in log if not line.startswith('{"')))[-LOG_LINES:]
 
 
+def joined(hint: str | None, more: str) -> str:
+    """A hint with another one after it, of which the first may be a question."""
+    if not hint:
+        return more
+    return f"{hint} {more[0].upper()}{more[1:]}" if hint.endswith("?") else f"{hint}; {more}"
+
+
+def going_on(hint: str | None) -> str:
+    """The hint with what lets the deployment go on, if it does not say that already."""
+    if hint and _SAYS_AGAIN in hint:
+        return hint
+    return joined(hint, f"then {AGAIN}" if hint else AGAIN)
+
+
 def _broken(errors: Sequence[ParseError], api: AirflowApi) -> DagBrokenError:
     lines = [f"  {error.file}: {error.sentence}" for error in errors]
     return DagBrokenError(
@@ -344,17 +331,13 @@ def _not_parsed(
     absent = next((dag_id for dag_id in missing if api.dag(dag_id) is None), None)
     if absent is not None:
         found: MissingDagError = api.missing(absent)
-        hint = f"{found.hint}; without DAG files of your own, put ours there with --with-dags"
-        return ServiceError(found.message, hint=hint)
+        more = "without DAG files of your own, put ours there with --with-dags"
+        return ServiceError(found.message, hint=joined(found.hint, more))
     return ServiceError(
         f"Airflow still has {', '.join(missing)} of another release than {deployment.release},"
         f" after {waited:.0f} s",
         hint=f"does it read the folder that was written to? When it has parsed the files, {AGAIN}",
     )
-
-
-def _state(run: DagRun | None) -> str:
-    return run.state if run else "queued"
 
 
 def _names(tasks: Sequence[TaskInstance]) -> list[str]:

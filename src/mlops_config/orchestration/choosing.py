@@ -15,6 +15,8 @@ _NOT_OF_A_MODEL = frozenset({"metadata", "orchestration"})
 _NOT_OF_AN_ENDPOINT = _NOT_OF_A_MODEL | {"batch"}
 _CHANGES_RELEASE = frozenset({Event.ACTIVATED, Event.ROLLED_BACK})
 _RUN_ID = "deploy__{environment}__{release}"
+_AGAIN = "__again"
+"""In the id of a run that somebody asked for once more, within one deployment of a release."""
 
 
 class PlannedRun(NamedTuple):
@@ -68,7 +70,7 @@ def past_of(entries: Sequence[LedgerEntry], release: str) -> Past:
         if entry.event is Event.PROMOTED
         and entry.outcome == "succeeded"
         and (since is None or entry.sequence < since)
-        and (entry.dag_run or "").rpartition("/")[2] != run_id(release, entry.environment, number)
+        and not _is_of(entry.dag_run or "", run_id(release, entry.environment, number))
     )
     return Past(
         before=next((each.release for each in reversed(earlier) if each.outcome == "succeeded"), None),
@@ -82,6 +84,16 @@ def run_id(release: str, environment: str, number: int) -> str:
     """The DAG runs' id: the same however often the deployment is asked for."""
     name = _RUN_ID.format(environment=environment, release=release)
     return name if number <= 1 else f"{name}__{number}"
+
+
+def again(run_id: str, number: int) -> str:
+    """The id of the run that is asked for the so-manieth time: once that is ``run_id`` itself."""
+    return run_id if number <= 1 else f"{run_id}{_AGAIN}{number}"
+
+
+def _is_of(dag_run: str, run_id: str) -> bool:
+    """Whether the DAG run (``<dag id>/<run id>``) is the one of ``run_id``, or was asked for after it."""
+    return dag_run.rpartition("/")[2].partition(_AGAIN)[0] == run_id
 
 
 def choose(

@@ -12,20 +12,27 @@ from mlops_config.contract.validators import Validators
 from mlops_config.errors import ServiceError, UsageError
 from mlops_config.ledger.history import ledger_of
 from mlops_config.orchestration.activating import (
-    AGAIN,
     Ended,
     Patience,
     await_dags,
     await_run,
-    request_run,
+    going_on,
     require_pools,
     unpause,
 )
 from mlops_config.orchestration.api import AirflowApi
+from mlops_config.orchestration.api_answers import DagRun
+from mlops_config.orchestration.asking import Wanted, find_run, request_run
 from mlops_config.orchestration.choosing import Past, PlannedRun, choose, past_of, run_id
 from mlops_config.orchestration.deployment import Deployment
 from mlops_config.orchestration.describing import deployment_of
-from mlops_config.orchestration.feedback import serving_model, write_activated, write_feedback
+from mlops_config.orchestration.feedback import (
+    ended_well,
+    serves_since,
+    serving_model,
+    write_activated,
+    write_feedback,
+)
 from mlops_config.orchestration.folder import DagFolder, Standing, dag_files
 from mlops_config.orchestration.released import Released, released
 from mlops_config.release.changes import Change
@@ -72,7 +79,7 @@ class DeploymentPlan:
 
     @property
     def run_id(self) -> str:
-        """The id of each of its DAG runs."""
+        """The id of each of its DAG runs, unless it is asked for once more."""
         return run_id(self.deployment.release, self.deployment.environment, self.past.number)
 
 
@@ -86,6 +93,8 @@ class Deployed:
     """Of the deployment's file."""
     ended: tuple[Ended, ...] = ()
     written: tuple[Path, ...] = ()
+    held: tuple[str, ...] = ()
+    """Models that wait for a person before they serve, a sentence each."""
     paused: tuple[str, ...] = ()
     """Jobs whose DAGs somebody paused in Airflow, and that stay so."""
 
@@ -93,11 +102,6 @@ class Deployed:
     def failed(self) -> tuple[str, ...]:
         """Why it failed, a line each; empty when it did not."""
         return tuple(line for each in self.ended for line in each.failed)
-
-    @property
-    def held(self) -> tuple[str, ...]:
-        """Models that wait for a person before they serve, a sentence each."""
-        return tuple(each.held for each in self.ended if each.held)
 
     def document(self) -> dict[str, Any]:
         """The deployment for programs."""
@@ -190,20 +194,43 @@ def deploy(
         with console.stage("parse") as log:
             dags = await_dags(api, deployment, known, wish.patience, log.progress)
             log.done(f"{len(dags)} DAGs are of release {deployment.release}")
-        woken = unpause(api, dags, {each.job for each in plan.runs}, every=wish.unpause)
+        wanted = _wanted(plan, api, wish)
+        needed = {each.planned.job for each in wanted if not each.is_done}
+        woken = unpause(api, dags, needed, every=wish.unpause)
         if woken.now:
             console.say(f"unpaused {', '.join(woken.now)}")
+        for job in woken.left:
+            console.say(
+                f"somebody paused the DAG of {job} in Airflow, and it stays so:"
+                " unpause it there, or deploy with --unpause"
+            )
         if not plan.runs:
             console.say("no DAG run is needed: " + ("none was wanted" if not wish.run else "nothing changed"))
-        asked = [request_run(api, deployment, each, plan.run_id, console.say) for each in plan.runs]
+        asked = [request_run(api, deployment, each, console.say) for each in wanted]
         if wish.wait:
             ended = tuple(await_run(api, each, wish.patience, console) for each in asked)
         else:
             ended = tuple(Ended(each) for each in asked)
         where = api.address
-    record = _written_down(plan, ended, address, folder, where, wish, console, infrastructure)
+    record, held = _written_down(plan, ended, address, folder, where, wish, console, infrastructure)
+    for sentence in held:
+        console.say(sentence)
     written = write_feedback(record, plan.released, wish.store, wish.validators, wish.output, wish.server_url)
-    return Deployed(record, plan, address, ended, written, woken.left)
+    return Deployed(record, plan, address, ended, written, held, woken.left)
+
+
+def _wanted(plan: DeploymentPlan, api: AirflowApi, wish: Wish) -> tuple[Wanted, ...]:
+    """The planned runs as Airflow has them.
+
+    What somebody asks for by name runs once more when the last run of it ended well and the ledger says so:
+    one that nobody waited for to its end is what this command goes on with.
+    """
+    entries = ledger_of(wish.store, wish.name).entries() if wish.asked else ()
+
+    def is_over(run: DagRun) -> bool:
+        return wish.asked is not None and (not wish.wait or ended_well(entries, run.dag_id, run.run_id))
+
+    return tuple(find_run(api, plan.deployment, each, plan.run_id, is_over) for each in plan.runs)
 
 
 def _write(plan: DeploymentPlan, folder: DagFolder, standing: Standing, wish: Wish, console: Console) -> str:
@@ -222,7 +249,7 @@ def _say_of_missing_dag_files(
 ) -> None:
     """Says before the wait that it is likely to be for nothing: DAG files may have other names, though."""
     unknown = [job for job in deployment.jobs if api.dag(deployment.dag_id(job)) is None]
-    absent = folder.without([f"{job}_dag.py" for job in unknown])
+    absent = folder.missing([f"{job}_dag.py" for job in unknown])
     if absent:
         console.say(
             f"{folder.uri} has no {', '.join(absent)}: unless files of your own make these DAGs, stop and"
@@ -239,21 +266,31 @@ def _written_down(
     wish: Wish,
     console: Console,
     infrastructure: InfrastructureRecord | None,
-) -> ReleaseRecord:
-    """The record with what runs now; in the ledger, once all that was asked for has come to its end."""
+) -> tuple[ReleaseRecord, tuple[str, ...]]:
+    """The record with what runs now, and which models wait for a person still.
+
+    In the ledger, once all that was asked for has come to its end.
+    """
     runs = tuple(each.record for each in ended)
     ledger, now = ledger_of(wish.store, wish.name), datetime.now(UTC)
     if wish.run and wish.wait:
         write_activated(ledger, plan.released.record, runs, address, now)
+    entries = ledger.entries()
     activation = ActivationRecord(
         activated_at=now,
         airflow=airflow,
         dags_folder=folder.uri,
         dag_runs=runs,
-        model=serving_model(plan.released, ledger.entries(), wish.root, console),
+        model=serving_model(plan.released, entries, wish.root, console),
         infrastructure=infrastructure,
     )
-    return plan.released.record.model_copy(update={"activation": activation})
+    # The run may have ended days ago, and somebody has promoted its model since.
+    held = tuple(
+        each.held.sentence
+        for each in ended
+        if each.held and not serves_since(each.held.model, each.held.version, entries, activation.model)
+    )
+    return plan.released.record.model_copy(update={"activation": activation}), held
 
 
 def _compared(found: Released, past: Past, wish: Wish) -> tuple[tuple[Change, ...] | None, bool]:
@@ -279,8 +316,5 @@ def _going_on() -> Iterator[None]:
     try:
         yield
     except ServiceError as error:
-        before = error.hint or ""
-        if "again" not in before:
-            then = " Then " if before.endswith("?") else "; then "
-            error.hint = f"{before}{then if before else ''}{AGAIN}"
+        error.hint = going_on(error.hint)
         raise

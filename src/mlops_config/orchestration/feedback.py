@@ -78,6 +78,22 @@ def serving_model(
     )
 
 
+def serves_since(
+    name: str, version: int, entries: Sequence[LedgerEntry], serving: ServingModel | None
+) -> bool:
+    """Whether a version that waited was let serve by now, or a later one was."""
+    let = [each.model for each in entries if each.event in _LETS_SERVE and each.outcome == "succeeded"]
+    known = [(each.name, each.version) for each in (*let, serving) if each is not None]
+    return any(model == name and number >= version for model, number in known)
+
+
+def ended_well(entries: Sequence[LedgerEntry], dag_id: str, run_id: str) -> bool:
+    """Whether the ledger says of a DAG run that a deployment saw it end well."""
+    told = _ended(dag_id, run_id, "success")
+    activated = (each for each in entries if each.event is Event.ACTIVATED)
+    return any(reason.text.startswith(told) for each in activated for reason in each.reasons)
+
+
 def write_feedback(
     record: ReleaseRecord,
     released: Released,
@@ -147,7 +163,12 @@ def _trained_with(model: ModelReference, entries: Sequence[LedgerEntry]) -> str 
 
 
 def _reason(run: DagRunRecord) -> Reason:
-    return Reason(code="dag_run", text=f"{run.dag_id}/{run.run_id} {run.state}: {run.because}")
+    return Reason(code="dag_run", text=f"{_ended(run.dag_id, run.run_id, run.state)}{run.because}")
+
+
+def _ended(dag_id: str, run_id: str, state: str) -> str:
+    """How the reason begins that is written down of a DAG run."""
+    return f"{dag_id}/{run_id} {state}: "
 
 
 def _same(entry: LedgerEntry, draft: Draft) -> bool:

@@ -108,7 +108,7 @@ class DagFolder:
                 same[name] = False
         return same
 
-    def without(self, names: Iterable[str]) -> list[str]:
+    def missing(self, names: Iterable[str]) -> list[str]:
         """Those of ``names`` that are no files directly in the folder."""
         return [name for name in names if self._store.get(name) is None]
 
