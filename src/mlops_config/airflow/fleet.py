@@ -41,7 +41,8 @@ def fleet(
             wait_for_completion=True,
             deferrable=True,
             poke_interval=_POKE_SECONDS,
-            # Another try takes up the run that the one before started, and waits for how that ends.
+            # Another try runs the member's whole run again, also one that still goes: only so does it wait
+            # for an end.
             reset_dag_run=True,
             max_active_tis_per_dagrun=at_a_time,
             execution_timeout=timedelta(days=1),
