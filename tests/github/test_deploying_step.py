@@ -12,6 +12,7 @@ from tests.repositories import Repository
 
 from mlops_config.cli import main
 from mlops_config.errors import IntegrityError, MlopsConfigError, UsageError
+from mlops_config.github import deploying
 from mlops_config.github.console import ActionConsole
 from mlops_config.github.deploying import Lines, deploy
 from mlops_config.github.step import Step
@@ -248,6 +249,15 @@ def test_applying_and_airflow_are_waited_for_no_longer_than_the_job_may_last(
     with pytest.raises(UsageError, match="looked"):
         job("deploy", reviewed=json.dumps({"dev": REVIEWED}), minutes=minutes).run()
     assert [(wish.patience.seconds, wish.patience.within) for wish in wishes] == [seconds]
+
+
+def test_what_a_deployment_leaves_to_people_is_a_warning(job, monkeypatch):
+    held = "trip-fare-dev version 3 does not serve: it waits for approval"
+    said = deploying.Said({"held": [held], "paused": ["monitoring"]})
+    monkeypatch.setattr(deploying, "_run", lambda *_: said)
+    printed = job("deploy", reviewed=json.dumps({"dev": REVIEWED})).run().said.getvalue()
+    assert f"::warning title=mlops-config::dev: {held}" in printed
+    assert "::warning title=mlops-config::dev: somebody paused the DAG of monitoring in Airflow" in printed
 
 
 STATE = b'{"version": 4, "terraform_version": "1.11.4", "serial": 2, "lineage": "ours", "outputs": {}}'

@@ -80,6 +80,8 @@ def deploy(step: Step) -> int:
     _tell(step, private / environment, left, mode, environment)
     step.write(outputs)
     _leave(left, {"environment": environment, "mode": mode, **outputs})
+    for sentence in _left_to_people(said):
+        step.warn(f"{environment}: {sentence}")
     if outputs["drifted"]:
         step.warn(f"{environment} has drifted from what Terraform made: see the job summary")
     elif said.failure is not None:
@@ -280,6 +282,15 @@ def _outputs(said: Said, plan_folder: Path, mode: str) -> Outputs:
         "airflow": str((said.document.get("activation") or {}).get("airflow") or ""),
     }
     return outputs
+
+
+def _left_to_people(said: Said) -> list[str]:
+    """What a deployment that went well leaves as it was, because only a person may change it."""
+    paused = [
+        f"somebody paused the DAG of {job} in Airflow, and it stays so: unpause it there"
+        for job in said.document.get("paused", ())
+    ]
+    return [*said.document.get("held", ()), *paused]
 
 
 def _tell(step: Step, private: Path, left: Path, mode: str, environment: str) -> None:
