@@ -1,6 +1,7 @@
 """Every estimator of the contract: made, fitted, stored, loaded, and asked for rows it never saw."""
 
 import builtins
+import os
 import re
 import shutil
 import sys
@@ -17,7 +18,7 @@ from mlops_config.runtime.data.checking import check
 from mlops_config.runtime.model.estimators import build_pipeline, trusted_types
 from mlops_config.runtime.model.skops_file import from_skops, to_skops
 from mlops_config.runtime.training import fitting
-from mlops_config.runtime.training.fitting import evaluate, fit, predict
+from mlops_config.runtime.training.fitting import evaluate, fit, predict, processors
 from mlops_config.settings import Settings
 from tests.runtime.model.rows import combinations, config, rows
 
@@ -72,6 +73,20 @@ def test_seed_and_threads_come_from_the_job() -> None:
     assert (parameters["estimator__random_state"], parameters["estimator__n_jobs"]) == (11, 3)
     fitted = fit(training, rows("number").iloc[:50], rows("number").iloc[50:60])
     assert fitted.pipeline.get_params()["estimator__n_jobs"] == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system does not say")
+@pytest.mark.parametrize(
+    ("said", "threads"), [(None, 4), ("2", 2), ("2,1", 2), ("16", 4), ("0", 4), ("many", 4), ("", 4)]
+)
+def test_a_container_learns_with_as_many_threads_as_it_is_told(
+    said: str | None, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if said is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", said)
+    assert processors() == threads
 
 
 def test_another_seed_is_another_model() -> None:

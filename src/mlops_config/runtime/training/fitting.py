@@ -160,10 +160,14 @@ def predict(pipeline: Any, rows: "pd.DataFrame", training: TrainingConfig) -> Pr
 
 
 def processors() -> int:
-    """Processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Processors this process may use, or as many as ``OMP_NUM_THREADS`` says where that is fewer.
+
+    It is how a container is told its share: the system counts the machine's processors.
+    """
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    share = int(said) if said.isascii() and said.isdecimal() else 0
+    return min(there, share) if share else there
 
 
 def _judged(
