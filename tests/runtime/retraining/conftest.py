@@ -1,6 +1,10 @@
 """A project with a champion, and new rows that it does not know."""
 
+import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,11 +36,35 @@ def grown(tmp_path_factory: pytest.TempPathFactory, trips: Path) -> Path:
     return both
 
 
-@pytest.fixture
-def project(tmp_path: Path, trips: Path, mlflow_database: str, monkeypatch: pytest.MonkeyPatch) -> Project:
+@dataclass(frozen=True)
+class Trained:
+    """The project after its first training."""
+
+    folder: Path
+    database: str
+    """MLflow's, with the model, whose files lie beside it and stay there when it is copied."""
+    version: int
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, trips: Path, mlflow_tables: Path) -> Trained:
+    """The first model and its ledger, learned once: it takes as long as what most tests are about."""
+    folder = tmp_path_factory.mktemp("trained")
+    shutil.copyfile(mlflow_tables, folder / "mlflow.db")
+    database = f"sqlite:///{folder / 'mlflow.db'}"
+    project = small(folder / "project", trips)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", database)
+        context = opened(project)
+        version = train(context).version
+        context.registry.set_alias(version.name, "champion", version.version)
+        context.registry.drop_alias(version.name, "challenger")
+    return Trained(project.folder, database, version.version)
+
+
+def small(folder: Path, trips: Path) -> Project:
     """The dev project, small and without an endpoint to redeploy."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_database)
-    project = Project(tmp_path / "project", trips)
+    project = Project(folder, trips)
     project.edit(Kind.TRAINING, "max_iter: 100 ", "max_iter: 30 ")
     project.edit(Kind.TRAINING, "rmse: {threshold: 5.0}", "rmse: {threshold: 12.0}")
     project.edit(Kind.RETRAIN, "  rmse: {threshold: 5.0}", "  rmse: {threshold: 12.0}")
@@ -44,25 +72,38 @@ def project(tmp_path: Path, trips: Path, mlflow_database: str, monkeypatch: pyte
     return project
 
 
+def opened(project: Project) -> JobContext:
+    request = Request(environment="dev", root=project.folder, now=datetime.now(UTC))
+    return open_context(request, TerminalConsole(quiet=True))
+
+
+@pytest.fixture
+def project(tmp_path: Path, trips: Path, mlflow_database: str, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A small project with a database of its own."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_database)
+    return small(tmp_path / "project", trips)
+
+
 @pytest.fixture
 def open_job(project: Project) -> Open:
     """Opens a context on the project as it is then."""
-
-    def opened() -> JobContext:
-        request = Request(environment="dev", root=project.folder, now=datetime.now(UTC))
-        return open_context(request, TerminalConsole(quiet=True))
-
-    return opened
+    return lambda: opened(project)
 
 
 @pytest.fixture
-def champion(open_job: Open) -> int:
+def champion(project: Project, mlflow_database: str, trained: Trained) -> int:
     """The version of a first model, which is the champion."""
-    context = open_job()
-    version = train(context).version
-    context.registry.set_alias(version.name, "champion", version.version)
-    context.registry.drop_alias(version.name, "challenger")
-    return version.version
+    with (
+        closing(sqlite3.connect(file_of(trained.database))) as database,
+        closing(sqlite3.connect(file_of(mlflow_database))) as copy,
+    ):
+        database.backup(copy)
+    shutil.copytree(trained.folder / ".mlops-config", project.folder / ".mlops-config")
+    return trained.version
+
+
+def file_of(database: str) -> str:
+    return database.removeprefix("sqlite:///")
 
 
 @pytest.fixture
