@@ -7,7 +7,7 @@ import pytest
 from mlops_config.orchestration.api_answers import said_in, unpacked
 
 OPERATOR = "airflow.task.operators.mlops_config.airflow.operators.bash.BashJob"
-SOURCE = "/home/airflow/logs/dag_id=fares.training/run_id=1/task_id=train/attempt=1.log"
+SOURCE = "/opt/airflow/logs/dag_id=fares.training/run_id=1/task_id=train/attempt=1.log"
 
 
 def message(event: str, logger: str | None = None, level: str = "info", **more: Any) -> dict[str, Any]:
