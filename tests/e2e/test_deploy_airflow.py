@@ -232,6 +232,8 @@ def test_without_waiting_the_run_is_left_to_airflow(story: Story) -> None:
     assert story.record.as_released() == record
     assert story.record.activation is not None
     assert story.record.activation.dag_runs[0].state == "success"
+    more = json.loads(story.deploy("--run", "monitoring", "--no-wait", "--format", "json").out)
+    assert more["activation"]["dag_runs"][0]["run_id"] == f"deploy__{ENVIRONMENT}__1.3.0__again2"
 
 
 @pytest.mark.usefixtures("second")
