@@ -114,9 +114,13 @@ def tested(bench: Bench, folder: str) -> Outcome:
 
 
 def checked(bench: Bench, folder: str) -> Outcome:
-    """Valid, and then tested."""
-    outcome = validated(bench, folder)
-    return tested(bench, folder) if outcome.passed else outcome
+    """Valid and tested. ``test`` validates as well; where it fails, ``validate`` says what is invalid."""
+    bench.run(folder, "init", "-input=false", "-no-color")
+    outcome = tested(bench, folder)
+    if outcome.passed:
+        return outcome
+    valid = validated(bench, folder)
+    return outcome if valid.passed else valid
 
 
 def scanned(source: Path = SOURCE) -> Outcome:

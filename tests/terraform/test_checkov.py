@@ -6,6 +6,7 @@ import pytest
 from tools import check_terraform as checking
 
 from tests.services import unavailable
+from tests.terraform import standin
 
 
 @pytest.fixture(autouse=True)
@@ -14,14 +15,11 @@ def _there_is_checkov() -> None:
         unavailable(f"no {checking.CHECKOV}: run `make environments` first")
 
 
-def test_checkov_finds_nothing() -> None:
-    outcome = checking.scanned()
-
-    assert outcome.passed, outcome.words
-
-
-def test_an_open_bucket_a_skip_without_a_reason_and_a_file_it_cannot_read_are_told(tmp_path: Path) -> None:
-    (tmp_path / "main.tf").write_text(
+def test_checkov_finds_what_is_seeded_and_nothing_else(tmp_path: Path) -> None:
+    """An open bucket, a skip without a reason and a file it cannot read, beside every module as it is."""
+    tree = standin.stage(checking.SOURCE, tmp_path / "terraform")
+    (seeded := tree / "modules" / "seeded").mkdir()
+    (seeded / "main.tf").write_text(
         'resource "aws_s3_bucket_public_access_block" "this" {\n'
         "  #checkov:skip=CKV_AWS_56\n"
         '  bucket                  = "acme-models"\n'
@@ -31,13 +29,16 @@ def test_an_open_bucket_a_skip_without_a_reason_and_a_file_it_cannot_read_are_to
         "  restrict_public_buckets = false\n"
         "}\n"
     )
-    (tmp_path / "unread.tf").write_text(
+    (seeded / "unread.tf").write_text(
         'variable "alert" {\n  type = object({ for = string })\n}\nresource "aws_sns_topic" "this" {}\n'
     )
-    outcome = checking.scanned(tmp_path)
+    outcome = checking.scanned(tree)
 
     assert not outcome.passed
-    first, second, third = outcome.words.splitlines()
-    assert first.startswith("CKV_AWS_54 aws_s3_bucket_public_access_block.this (/main.tf): ")
-    assert second == "unread.tf has resources, and checkov cannot read it"
-    assert third == "main.tf: #checkov:skip=CKV_AWS_56 has no reason"
+    first, *others = outcome.words.splitlines()
+    place = "aws_s3_bucket_public_access_block.this (/modules/seeded/main.tf)"
+    assert first.startswith(f"CKV_AWS_54 {place}: ")
+    assert others == [
+        "modules/seeded/unread.tf has resources, and checkov cannot read it",
+        "modules/seeded/main.tf: #checkov:skip=CKV_AWS_56 has no reason",
+    ]

@@ -93,22 +93,6 @@ run "asks_for_no_more_than_composer_has" {
   }
 }
 
-run "refuses_a_worker_with_three_cpus" {
-  command = plan
-  variables {
-    worker = { cpu = 3, memory_gb = 12 }
-  }
-  expect_failures = [var.worker]
-}
-
-run "refuses_a_worker_with_half_a_gigabyte" {
-  command = plan
-  variables {
-    worker = { cpu = 0.5, memory_gb = 0.5 }
-  }
-  expect_failures = [var.worker]
-}
-
 run "tells_airflow_where_jobs_run_and_what_is_released" {
   assert {
     condition     = google_secret_manager_secret.connection.secret_id == "airflow-city-taxi-prod-connections-mlops_prod_eu" && output.connection == "mlops_prod_eu"
@@ -321,22 +305,6 @@ run "refuses_each_wrong_value" {
   ]
 }
 
-run "refuses_one_day_of_eight_hours_for_maintenance" {
-  command = plan
-  variables {
-    maintenance_window = { start_time = "2026-01-03T00:00:00Z", end_time = "2026-01-03T08:00:00Z", recurrence = "FREQ=WEEKLY;BYDAY=SA" }
-  }
-  expect_failures = [var.maintenance_window]
-}
-
-run "refuses_three_hours_a_day_for_maintenance" {
-  command = plan
-  variables {
-    maintenance_window = { start_time = "2026-01-03T00:00:00Z", end_time = "2026-01-03T03:00:00Z", recurrence = "FREQ=DAILY" }
-  }
-  expect_failures = [var.maintenance_window]
-}
-
 run "refuses_variables_of_its_own_and_secrets_that_are_one_variable" {
   command = plan
   variables {
@@ -364,26 +332,40 @@ run "refuses_a_lock_that_is_not_there" {
   expect_failures = [var.config_path, var.jobs]
 }
 
-run "refuses_secrets_that_no_job_would_get" {
-  command = plan
-  variables {
-    jobs = {}
-  }
-  expect_failures = [var.jobs]
-}
-
-run "refuses_a_password_in_an_address" {
-  command = plan
-  variables {
-    variables = { MLFLOW_TRACKING_URI = "https://ml:swordfish@mlflow.acme.example" }
-  }
-  expect_failures = [var.variables]
-}
-
 run "refuses_a_variable_that_no_shell_takes" {
   command = plan
   variables {
     variables = { "MLFLOW-URI" = "x" }
   }
   expect_failures = [var.variables]
+}
+
+run "each_refuses_one_mistake" {
+  command = plan
+  variables {
+    # a worker with three cpus
+    worker = { cpu = 3, memory_gb = 12 }
+    # one day of eight hours for maintenance
+    maintenance_window = { start_time = "2026-01-03T00:00:00Z", end_time = "2026-01-03T08:00:00Z", recurrence = "FREQ=WEEKLY;BYDAY=SA" }
+    # secrets that no job would get
+    jobs = {}
+  }
+  expect_failures = [
+    var.worker, var.maintenance_window, var.jobs,
+  ]
+}
+
+run "each_refuses_a_second_mistake" {
+  command = plan
+  variables {
+    # a worker with half a gigabyte
+    worker = { cpu = 0.5, memory_gb = 0.5 }
+    # three hours a day for maintenance
+    maintenance_window = { start_time = "2026-01-03T00:00:00Z", end_time = "2026-01-03T03:00:00Z", recurrence = "FREQ=DAILY" }
+    # a password in an address
+    variables = { MLFLOW_TRACKING_URI = "https://ml:swordfish@mlflow.acme.example" }
+  }
+  expect_failures = [
+    var.worker, var.maintenance_window, var.variables,
+  ]
 }

@@ -206,48 +206,6 @@ run "a_long_name_of_the_store_is_cut_as_bootstrap_cuts_it" {
   }
 }
 
-run "refuses_the_release_of_another_environment" {
-  command = plan
-  variables {
-    environment       = "dev"
-    mlops_config_path = "configs/dev/"
-    project_id        = "acme-ml"
-    config = {
-      project = "city-taxi", model_name = "trip-fare", owner = "fares@example.com", labels = {}, target = "local"
-      reads   = {}, writes = {}, secrets = ["vertex-service-account-prod"], recording_rules = {}, alerts = {}
-    }
-  }
-  expect_failures = [var.release]
-}
-
-run "refuses_files_of_another_environment" {
-  command = plan
-  variables {
-    mlops_config_path = "configs/dev/"
-  }
-  expect_failures = [var.mlops_config_path]
-}
-
-run "refuses_a_project_that_the_files_do_not_mean" {
-  command = plan
-  variables {
-    project_id = "acme-other"
-  }
-  expect_failures = [var.project_id]
-}
-
-run "refuses_a_project_named_after_another_environment" {
-  command = plan
-  variables {
-    project_id = "acme-ml-dev"
-    config = {
-      project = "city-taxi", model_name = "trip-fare", owner = "fares@example.com", labels = {}, target = "gcp", project_id = "acme-ml-dev"
-      reads   = {}, writes = {}, secrets = ["vertex-service-account-prod"], recording_rules = {}, alerts = {}
-    }
-  }
-  expect_failures = [var.project_id]
-}
-
 run "refuses_to_write_into_another_environment" {
   command = plan
   variables {
@@ -260,28 +218,78 @@ run "refuses_to_write_into_another_environment" {
   expect_failures = [var.config]
 }
 
-run "refuses_the_store_of_another_environment" {
+run "refuses_what_no_project_or_region_is_called" {
   command = plan
   variables {
-    artifact_store = { uri = "gs://acme-releases-dev/configs" }
+    project_id = "Acme ML"
+    region     = "europe-west4-a"
   }
-  expect_failures = [var.artifact_store]
+  expect_failures = [var.project_id, var.region]
 }
 
-run "refuses_a_store_that_ends_with_a_slash" {
+run "each_refuses_one_mistake" {
   command = plan
   variables {
+    # the release of another environment
+    environment       = "dev"
+    mlops_config_path = "configs/dev/"
+    project_id        = "acme-ml"
+    config = {
+      project = "city-taxi", model_name = "trip-fare", owner = "fares@example.com", labels = {}, target = "local"
+      reads   = {}, writes = {}, secrets = ["vertex-service-account-prod"], recording_rules = {}, alerts = {}
+    }
+    # half a network
+    network = { network = "projects/acme-net/global/networks/shared" }
+    # a label that is set here
+    labels = { environment = "dev" }
+    # everybody as a workflow
+    workflows = { deploy = "allAuthenticatedUsers" }
+    # a second airflow of one name
+    job_runners = { airflow = "serviceAccount:airflow@acme-platform.iam.gserviceaccount.com" }
+    # a short name
+    name = "taxi"
+  }
+  expect_failures = [
+    var.release, var.network, var.labels, var.workflows, var.job_runners, var.name,
+  ]
+}
+
+run "each_refuses_a_second_mistake" {
+  command = plan
+  variables {
+    # files of another environment
+    mlops_config_path = "configs/dev/"
+    # a project that the files do not mean
+    project_id = "acme-other"
+    # the store of another environment
+    artifact_store = { uri = "gs://acme-releases-dev/configs" }
+    # another region than the files say
+    region = "europe-west1"
+    # a secret that no file names
+    execution_role_secret = "vertex"
+    # workers that cannot install what jobs need
+    network = { internet = false }
+  }
+  expect_failures = [
+    var.mlops_config_path, var.project_id, var.artifact_store, var.region, var.execution_role_secret, var.network,
+  ]
+}
+
+run "each_refuses_a_third_mistake" {
+  command = plan
+  variables {
+    # a project named after another environment
+    project_id = "acme-ml-dev"
+    config = {
+      project = "city-taxi", model_name = "trip-fare", owner = "fares@example.com", labels = {}, target = "gcp", project_id = "acme-ml-dev"
+      reads   = {}, writes = {}, secrets = ["vertex-service-account-prod"], recording_rules = {}, alerts = {}
+    }
+    # a store that ends with a slash
     artifact_store = { uri = "gs://acme-releases/configs/" }
   }
-  expect_failures = [var.artifact_store]
-}
-
-run "refuses_another_region_than_the_files_say" {
-  command = plan
-  variables {
-    region = "europe-west1"
-  }
-  expect_failures = [var.region]
+  expect_failures = [
+    var.project_id, var.artifact_store,
+  ]
 }
 
 run "refuses_packages_in_a_registry" {
@@ -292,75 +300,10 @@ run "refuses_packages_in_a_registry" {
   expect_failures = [var.packages_uri]
 }
 
-run "refuses_half_a_network" {
-  command = plan
-  variables {
-    network = { network = "projects/acme-net/global/networks/shared" }
-  }
-  expect_failures = [var.network]
-}
-
-run "refuses_a_label_that_is_set_here" {
-  command = plan
-  variables {
-    labels = { environment = "dev" }
-  }
-  expect_failures = [var.labels]
-}
-
-run "refuses_everybody_as_a_workflow" {
-  command = plan
-  variables {
-    workflows = { deploy = "allAuthenticatedUsers" }
-  }
-  expect_failures = [var.workflows]
-}
-
-run "refuses_a_second_airflow_of_one_name" {
-  command = plan
-  variables {
-    job_runners = { airflow = "serviceAccount:airflow@acme-platform.iam.gserviceaccount.com" }
-  }
-  expect_failures = [var.job_runners]
-}
-
-run "refuses_a_secret_that_no_file_names" {
-  command = plan
-  variables {
-    execution_role_secret = "vertex"
-  }
-  expect_failures = [var.execution_role_secret]
-}
-
-run "refuses_a_short_name" {
-  command = plan
-  variables {
-    name = "taxi"
-  }
-  expect_failures = [var.name]
-}
-
 run "refuses_an_environment_in_capitals" {
   command = plan
   variables {
     environment = "PROD"
   }
   expect_failures = [var.environment]
-}
-
-run "refuses_what_no_project_or_region_is_called" {
-  command = plan
-  variables {
-    project_id = "Acme ML"
-    region     = "europe-west4-a"
-  }
-  expect_failures = [var.project_id, var.region]
-}
-
-run "refuses_workers_that_cannot_install_what_jobs_need" {
-  command = plan
-  variables {
-    network = { internet = false }
-  }
-  expect_failures = [var.network]
 }

@@ -253,14 +253,6 @@ run "knows_secrets_that_are_called_otherwise" {
   }
 }
 
-run "refuses_secrets_named_like_those_that_people_fill" {
-  command = plan
-  variables {
-    environments = { dev = { publish_refs = [], secrets_prefix = "mlops-fares" } }
-  }
-  expect_failures = [var.environments]
-}
-
 run "lets_jobs_in_to_data_that_is_called_otherwise" {
   command = plan
   variables {
@@ -302,54 +294,6 @@ run "shortens_long_names" {
   }
 }
 
-run "refuses_googles_prefix" {
-  command = plan
-  variables {
-    name = "gcp-taxi"
-  }
-  expect_failures = [var.name]
-}
-
-run "refuses_a_display_name_as_project" {
-  command = plan
-  variables {
-    project_id = "Acme ML"
-  }
-  expect_failures = [var.project_id]
-}
-
-run "refuses_an_owner_with_a_wildcard" {
-  command = plan
-  variables {
-    repository = { owner = "acme*", owner_id = "5550001", name = "city-taxi", id = "77700042" }
-  }
-  expect_failures = [var.repository]
-}
-
-run "refuses_names_for_numbers" {
-  command = plan
-  variables {
-    repository = { owner = "acme", owner_id = "acme", name = "city-taxi", id = "city-taxi" }
-  }
-  expect_failures = [var.repository]
-}
-
-run "refuses_to_be_of_no_environment" {
-  command = plan
-  variables {
-    environments = {}
-  }
-  expect_failures = [var.environments]
-}
-
-run "refuses_refs_of_pull_requests" {
-  command = plan
-  variables {
-    environments = { dev = { publish_refs = ["refs/pull/.*"] } }
-  }
-  expect_failures = [var.environments]
-}
-
 run "refuses_a_ref_that_is_everything" {
   command = plan
   variables {
@@ -366,99 +310,68 @@ run "refuses_a_quote_in_a_ref" {
   expect_failures = [var.environments]
 }
 
-run "refuses_a_wildcard_for_the_default_branch" {
+run "each_refuses_one_mistake" {
   command = plan
   variables {
+    # secrets named like those that people fill
+    environments = { dev = { publish_refs = [], secrets_prefix = "mlops-fares" } }
+    # googles prefix
+    name = "gcp-taxi"
+    # a display name as project
+    project_id = "Acme ML"
+    # an owner with a wildcard
+    repository = { owner = "acme*", owner_id = "5550001", name = "city-taxi", id = "77700042" }
+    # a wildcard for the default branch
     default_branch = "*"
-  }
-  expect_failures = [var.default_branch]
-}
-
-run "refuses_any_workflow_of_anybody" {
-  command = plan
-  variables {
+    # any workflow of anybody
     job_workflow_refs = [".*"]
-  }
-  expect_failures = [var.job_workflow_refs]
-}
-
-run "refuses_a_pool_beside_its_own" {
-  command = plan
-  variables {
+    # a pool beside its own
     pool = "projects/111122223333/locations/global/workloadIdentityPools/github"
-  }
-  expect_failures = [var.pool]
-}
-
-run "refuses_a_pool_by_its_id" {
-  command = plan
-  variables {
-    create_provider = false
-    pool            = "github"
-  }
-  expect_failures = [var.pool]
-}
-
-run "refuses_states_in_no_folder" {
-  command = plan
-  variables {
+    # states in no folder
     state = { bucket = "acme-ml-dev-terraform-state", prefix = "" }
-  }
-  expect_failures = [var.state]
-}
-
-run "refuses_nearly_every_bucket" {
-  command = plan
-  variables {
+    # nearly every bucket
     bucket_prefixes = ["a"]
-  }
-  expect_failures = [var.bucket_prefixes]
-}
-
-run "refuses_data_by_its_address" {
-  command = plan
-  variables {
+    # data by its address
     data_buckets = ["gs://acme-trips"]
-  }
-  expect_failures = [var.data_buckets]
-}
-
-run "refuses_a_whole_bucket_as_store" {
-  command = plan
-  variables {
+    # a whole bucket as store
     store = { bucket = "acme-releases", prefix = "" }
-  }
-  expect_failures = [var.store]
-}
-
-run "refuses_an_image_instead_of_a_repository" {
-  command = plan
-  variables {
+    # an image instead of a repository
     image_repository = "europe-west4-docker.pkg.dev/acme-images/city-taxi"
-  }
-  expect_failures = [var.image_repository]
-}
-
-run "refuses_to_grant_owner" {
-  command = plan
-  variables {
+    # to grant owner
     grantable_roles = ["roles/owner"]
   }
-  expect_failures = [var.grantable_roles]
+  expect_failures = [
+    var.environments, var.name, var.project_id, var.repository, var.default_branch, var.job_workflow_refs, var.pool, var.state, var.bucket_prefixes, var.data_buckets, var.store, var.image_repository, var.grantable_roles,
+  ]
 }
 
-run "refuses_to_grant_what_makes_tokens" {
+run "each_refuses_a_second_mistake" {
   command = plan
   variables {
+    # names for numbers
+    repository = { owner = "acme", owner_id = "acme", name = "city-taxi", id = "city-taxi" }
+    # to be of no environment
+    environments = {}
+    # a pool by its id
+    create_provider = false
+    pool            = "github"
+    # to grant what makes tokens
     grantable_roles = ["roles/iam.serviceAccountTokenCreator"]
   }
-  expect_failures = [var.grantable_roles]
+  expect_failures = [
+    var.repository, var.environments, var.pool, var.grantable_roles,
+  ]
 }
 
-run "refuses_no_roles_at_all" {
+run "each_refuses_a_third_mistake" {
   command = plan
   variables {
+    # refs of pull requests
+    environments = { dev = { publish_refs = ["refs/pull/.*"] } }
+    # no roles at all
     grantable_roles = []
   }
-  expect_failures = [var.grantable_roles]
+  expect_failures = [
+    var.environments, var.grantable_roles,
+  ]
 }

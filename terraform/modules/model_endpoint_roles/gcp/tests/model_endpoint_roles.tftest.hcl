@@ -175,62 +175,6 @@ run "shortens_a_long_name" {
   }
 }
 
-run "refuses_a_name_with_capitals" {
-  command = plan
-  variables {
-    name = "City-Taxi"
-  }
-  expect_failures = [var.name]
-}
-
-run "refuses_an_environment_with_a_space" {
-  command = plan
-  variables {
-    environment = "pro d"
-  }
-  expect_failures = [var.environment]
-}
-
-run "refuses_a_project_number" {
-  command = plan
-  variables {
-    project_id = "111122223333"
-  }
-  expect_failures = [var.project_id]
-}
-
-run "refuses_a_path_to_read" {
-  command = plan
-  variables {
-    reads = { "training.data.source.uri" = "data/trips.csv" }
-  }
-  expect_failures = [var.reads]
-}
-
-run "refuses_a_quote_that_would_end_the_condition" {
-  command = plan
-  variables {
-    reads = { "training.data.source.uri" = "gs://acme-city-taxi-prod/x\") || true || resource.name.startsWith(\"" }
-  }
-  expect_failures = [var.reads]
-}
-
-run "refuses_to_write_to_a_whole_bucket" {
-  command = plan
-  variables {
-    writes = { "inference.batch.output_uri" = "gs://acme-city-taxi-prod/" }
-  }
-  expect_failures = [var.writes]
-}
-
-run "refuses_a_wildcard_to_write_to" {
-  command = plan
-  variables {
-    writes = { "inference.batch.output_uri" = "gs://acme-city-taxi-prod/fares/*" }
-  }
-  expect_failures = [var.writes]
-}
-
 run "refuses_a_path_to_write" {
   command = plan
   variables {
@@ -239,42 +183,44 @@ run "refuses_a_path_to_write" {
   expect_failures = [var.writes]
 }
 
-run "refuses_an_image_instead_of_a_repository" {
+run "each_refuses_one_mistake" {
   command = plan
   variables {
+    # a name with capitals
+    name = "City-Taxi"
+    # an environment with a space
+    environment = "pro d"
+    # a project number
+    project_id = "111122223333"
+    # a path to read
+    reads = { "training.data.source.uri" = "data/trips.csv" }
+    # to write to a whole bucket
+    writes = { "inference.batch.output_uri" = "gs://acme-city-taxi-prod/" }
+    # an image instead of a repository
     image_repository = "europe-west4-docker.pkg.dev/acme-ml-prod/city-taxi-prod"
-  }
-  expect_failures = [var.image_repository]
-}
-
-run "refuses_a_key_ring_as_key" {
-  command = plan
-  variables {
+    # a key ring as key
     encryption_keys = ["projects/acme-ml-prod/locations/europe-west4/keyRings/mlops"]
-  }
-  expect_failures = [var.encryption_keys]
-}
-
-run "refuses_packages_in_a_whole_bucket" {
-  command = plan
-  variables {
+    # packages in a whole bucket
     packages_uri = "gs://acme-mlops-prod/"
-  }
-  expect_failures = [var.packages_uri]
-}
-
-run "refuses_everybody_as_runner" {
-  command = plan
-  variables {
+    # everybody as runner
     job_runners = { all = "allUsers" }
-  }
-  expect_failures = [var.job_runners]
-}
-
-run "refuses_everybody_as_deployer" {
-  command = plan
-  variables {
+    # everybody as deployer
     deployers = { all = "allAuthenticatedUsers" }
   }
-  expect_failures = [var.deployers]
+  expect_failures = [
+    var.name, var.environment, var.project_id, var.reads, var.writes, var.image_repository, var.encryption_keys, var.packages_uri, var.job_runners, var.deployers,
+  ]
+}
+
+run "each_refuses_a_second_mistake" {
+  command = plan
+  variables {
+    # a quote that would end the condition
+    reads = { "training.data.source.uri" = "gs://acme-city-taxi-prod/x\") || true || resource.name.startsWith(\"" }
+    # a wildcard to write to
+    writes = { "inference.batch.output_uri" = "gs://acme-city-taxi-prod/fares/*" }
+  }
+  expect_failures = [
+    var.reads, var.writes,
+  ]
 }

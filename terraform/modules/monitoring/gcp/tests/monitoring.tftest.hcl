@@ -187,20 +187,17 @@ run "refuses_a_severity_nobody_knows" {
   expect_failures = [var.alerts, var.receivers]
 }
 
-run "refuses_an_alert_without_a_query" {
+run "each_refuses_one_mistake" {
   command = plan
   variables {
+    # an alert without a query
     alerts = {
       fare-errors = { name = "a", expr = "x", query = " ", for = "5m", severity = "page", labels = {}, summary = "s", description = "d" }
     }
-  }
-  expect_failures = [var.alerts]
-}
-
-run "refuses_an_address_of_another_type" {
-  command = plan
-  variables {
+    # an address of another type
     receivers = { page = [{ type = "pubsub", address = "fares@example.com" }] }
   }
-  expect_failures = [var.receivers]
+  expect_failures = [
+    var.alerts, var.receivers,
+  ]
 }
