@@ -10,10 +10,13 @@ PYTEST_ARGS ?=
 # Output of targets that run side by side stays in one piece where make can do that (GNU make 4 and later).
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadscope --no-loadscope-reorder
-# Of the test processes alone; COVERAGE_PATCH=subprocess follows into every process they start, and takes longer.
-COVERAGE := --cov --cov-report=xml:.cache/coverage.xml
+# COVERAGE=tests measures the test processes, COVERAGE=processes also every process that they start: both take longer.
+COVERAGE ?=
+COVERED := $(if $(COVERAGE),--cov --cov-report=term:skip-covered --cov-report=xml:.cache/coverage.xml)
+export COVERAGE_PATCH := $(if $(filter processes,$(COVERAGE)),subprocess,_exit)
 
-.PHONY: help setup setup-test environments run loop rehearse terraform test check lint types unit e2e docs bench lock services services-stop clean
+.PHONY: help setup setup-test environments run loop rehearse terraform test check lint types unit e2e docs bench lock services services-stop \
+	terraform-program checked clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -47,16 +50,12 @@ terraform: setup-test ## Check every module and root module: format, schema, tes
 	@$(BIN)/python -m tools.check_terraform $(ARGS)
 
 # A service that does not come up stops nothing here: the tests that need it fail or are skipped, and say why.
-# Nor does a linter: everything runs, then any failure fails the whole.
+# Nor does a linter: everything runs, then any failure fails the whole, and what the linters said comes last.
 test: setup-test ## Everything: linters, types, all tests (as root on Debian: installs what is missing)
-	@$(BIN)/python tools/environments.py || true
-	@$(BIN)/python tools/services.py up || true
-	@$(BIN)/python tools/terraform.py || true
-	@$(MAKE) check > .cache/check.log 2>&1; checked=$$?; cat .cache/check.log; \
-	$(PYTEST) $(COVERAGE) --durations=10 $(PYTEST_ARGS); tested=$$?; \
-	echo "test: $$($(BIN)/coverage report --format=total) % covered in the test processes, .cache/coverage.xml has the lines"; \
-	[ $$checked -eq 0 ] || { echo 'test: linters or types failed:'; cat .cache/check.log; } >&2; \
-	[ $$checked -eq 0 ] && exit $$tested
+	@mkdir -p .cache
+	@$(MAKE) --keep-going --jobs=4 $(SYNC) environments services terraform-program checked || true
+	@$(PYTEST) $(COVERED) --durations=10 $(PYTEST_ARGS); tested=$$?; \
+	cat .cache/check.log; [ "$$(cat .cache/check.code)" -eq 0 ] && exit $$tested
 
 check: setup-test ## Linters and types, side by side
 	@$(MAKE) -j2 $(SYNC) lint types
@@ -68,10 +67,10 @@ types: setup-test ## mypy --strict
 	@$(BIN)/mypy --no-error-summary && echo 'types: fine'
 
 unit: setup-test ## Tests that need no service
-	$(PYTEST) $(COVERAGE) -m 'not e2e' $(PYTEST_ARGS)
+	$(PYTEST) $(COVERED) -m 'not e2e' $(PYTEST_ARGS)
 
 e2e: setup-test services ## Tests on real parts: engine, registry, object store, workflows
-	$(PYTEST) -m e2e $(PYTEST_ARGS)
+	$(PYTEST) $(COVERED) -m e2e $(PYTEST_ARGS)
 
 docs: setup-test ## Write every generated page, schema and table anew
 	@for tool in $$(grep -l -e '"--check"' tools/*.py); do $(BIN)/python "$$tool" || exit; done
@@ -84,6 +83,12 @@ lock: setup-test ## Resolve the dependencies anew (UPGRADE=1: to their newest ve
 
 services: setup-test ## Install (Debian, root) and start what the end-to-end tests need
 	@$(BIN)/python tools/services.py up
+
+checked: setup-test
+	@$(MAKE) $(SYNC) lint types > .cache/check.log 2>&1; echo $$? > .cache/check.code
+
+terraform-program: setup-test
+	@$(BIN)/python tools/terraform.py
 
 services-stop: ## Stop the Docker engine that `make services` started
 	@$(BIN)/python tools/services.py down
