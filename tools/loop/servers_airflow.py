@@ -175,7 +175,7 @@ class Airflow:
             "core__simple_auth_manager_passwords_file": self.folder / "passwords.json",
             # A deployment that was changed is there within seconds, not minutes.
             "core__min_serialized_dag_update_interval": 0,
-            "dag_processor__min_file_process_interval": 2,
+            "dag_processor__min_file_process_interval": 4,
             "dag_processor__refresh_interval": 1,
             "dag_processor__bundle_refresh_check_interval": 1,
             "dag_processor__parsing_processes": 1,
@@ -187,7 +187,7 @@ class Airflow:
             # So are a scheduler that is gone, and a task whose process is.
             "scheduler__job_heartbeat_sec": 1,
             "scheduler__scheduler_heartbeat_sec": 1,
-            "scheduler__scheduler_idle_sleep_time": 0.2,
+            "scheduler__scheduler_idle_sleep_time": 0.5,
             "scheduler__scheduler_health_check_threshold": 10,
             "scheduler__orphaned_tasks_check_interval": 3,
             "scheduler__task_instance_heartbeat_timeout": 15,
