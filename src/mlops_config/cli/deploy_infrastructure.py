@@ -166,8 +166,8 @@ class Infrastructure:
             raise FindingsError(
                 f"{self.environment} has drifted: {count} resource{'s' if count != 1 else ''} changed behind"
                 " Terraform's back",
-                hint=f"a deployment takes it back (mlops-config deploy -e {self.environment}), or write what"
-                " was changed into the root module",
+                hint=f"a deployment takes it back (mlops-config deploy -e {self.environment}"
+                f"{_where(self.arguments)}), or write what was changed into the root module",
             )
         return 0
 
