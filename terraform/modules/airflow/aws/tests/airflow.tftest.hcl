@@ -47,7 +47,7 @@ variables {
   jobs    = { requirements = "tests/jobs.txt" }
 }
 
-run "the_environment" {
+run "the_environment_and_what_it_reads" {
   command = apply
 
   assert {
@@ -110,6 +110,55 @@ run "the_environment" {
       output.execution_role == aws_iam_role.execution.arn && length(terraform_data.deploy) == 0
     )
     error_message = "The outputs are not what deploy takes, or it is started though nobody asked for it."
+  }
+
+  # What Airflow reads.
+  assert {
+    condition = (
+      aws_secretsmanager_secret.connection.name == "airflow/connections/mlops_prod" && aws_secretsmanager_secret.connection.kms_key_id == aws_kms_key.this[0].arn &&
+      jsondecode(nonsensitive(aws_secretsmanager_secret_version.connection.secret_string)) == {
+        conn_type = "generic"
+        extra = {
+          environment = "prod"
+          python      = "/usr/local/airflow/mlops-jobs/bin/python-with-secrets"
+          entrypoints = "/usr/local/airflow/mlops-jobs/app"
+          variables = {
+            MLFLOW_TRACKING_URI                        = "https://mlflow.acme.example"
+            MLOPS_STORE                                = "s3://acme-city-taxi-prod-releases/configs"
+            MLOPS_SECRET_SAGEMAKER_EXECUTION_ROLE_PROD = "arn:aws:iam::111122223333:role/city-taxi-trip-fare-prod-endpoint"
+            MLOPS_LOOKED_UP                            = "{\"MLOPS_SECRET_CHAT_FARES\":\"airflow/secrets/prod/chat-fares\"}"
+          }
+        }
+      }
+    )
+    error_message = "The Connection is not the one that the jobs of prod need."
+  }
+
+  assert {
+    condition = (
+      aws_secretsmanager_secret.release.name == "airflow/variables/mlops_prod_release" &&
+      jsondecode(nonsensitive(aws_secretsmanager_secret_version.release.secret_string)) == {
+        config_path   = "configs/prod/"
+        config_digest = var.config_digest
+        release       = "1.2.0"
+        commit        = var.commit
+        image         = var.image
+      } && aws_secretsmanager_secret.release.tags["mlops:config_path"] == "configs/prod/" && aws_secretsmanager_secret.release.tags["mlops:release"] == "1.2.0"
+    )
+    error_message = "The Variable does not say what was provisioned, or a plan cannot show it."
+  }
+
+  assert {
+    condition     = output.secrets == { chat-fares = "airflow/secrets/prod/chat-fares" }
+    error_message = "A secret that has to be filled is missing, or one is made for a role's ARN."
+  }
+
+  assert {
+    condition = (
+      aws_s3_object.jobs[0].key == "jobs/${filesha256("tests/jobs.txt")}.txt" && strcontains(aws_s3_object.startup[0].content, aws_s3_object.jobs[0].key) &&
+      strcontains(aws_s3_object.startup[0].content, "JOBS_PACKAGE='mlops-config-action==1.0.0'") && startswith(aws_s3_object.startup[0].content, "#!/bin/bash\n")
+    )
+    error_message = "The startup script does not name these requirements and this package."
   }
 }
 
@@ -216,58 +265,6 @@ run "what_the_role_may_do" {
       for each in jsondecode(aws_kms_key.this[0].policy).Statement : each.Condition.ArnLike["kms:EncryptionContext:aws:logs:arn"] if each.Sid == "CloudWatchEncryptsTheseLogs"
     ]) == "arn:aws:logs:eu-central-1:111122223333:log-group:airflow-city-taxi-trip-fare-prod-*"
     error_message = "CloudWatch may use the key for other logs."
-  }
-}
-
-run "what_airflow_reads" {
-  command = apply
-
-  assert {
-    condition = (
-      aws_secretsmanager_secret.connection.name == "airflow/connections/mlops_prod" && aws_secretsmanager_secret.connection.kms_key_id == aws_kms_key.this[0].arn &&
-      jsondecode(nonsensitive(aws_secretsmanager_secret_version.connection.secret_string)) == {
-        conn_type = "generic"
-        extra = {
-          environment = "prod"
-          python      = "/usr/local/airflow/mlops-jobs/bin/python-with-secrets"
-          entrypoints = "/usr/local/airflow/mlops-jobs/app"
-          variables = {
-            MLFLOW_TRACKING_URI                        = "https://mlflow.acme.example"
-            MLOPS_STORE                                = "s3://acme-city-taxi-prod-releases/configs"
-            MLOPS_SECRET_SAGEMAKER_EXECUTION_ROLE_PROD = "arn:aws:iam::111122223333:role/city-taxi-trip-fare-prod-endpoint"
-            MLOPS_LOOKED_UP                            = "{\"MLOPS_SECRET_CHAT_FARES\":\"airflow/secrets/prod/chat-fares\"}"
-          }
-        }
-      }
-    )
-    error_message = "The Connection is not the one that the jobs of prod need."
-  }
-
-  assert {
-    condition = (
-      aws_secretsmanager_secret.release.name == "airflow/variables/mlops_prod_release" &&
-      jsondecode(nonsensitive(aws_secretsmanager_secret_version.release.secret_string)) == {
-        config_path   = "configs/prod/"
-        config_digest = var.config_digest
-        release       = "1.2.0"
-        commit        = var.commit
-        image         = var.image
-      } && aws_secretsmanager_secret.release.tags["mlops:config_path"] == "configs/prod/" && aws_secretsmanager_secret.release.tags["mlops:release"] == "1.2.0"
-    )
-    error_message = "The Variable does not say what was provisioned, or a plan cannot show it."
-  }
-
-  assert {
-    condition     = output.secrets == { chat-fares = "airflow/secrets/prod/chat-fares" }
-    error_message = "A secret that has to be filled is missing, or one is made for a role's ARN."
-  }
-
-  assert {
-    condition = (
-      aws_s3_object.jobs[0].key == "jobs/${filesha256("tests/jobs.txt")}.txt" && strcontains(aws_s3_object.startup[0].content, aws_s3_object.jobs[0].key) &&
-      strcontains(aws_s3_object.startup[0].content, "JOBS_PACKAGE='mlops-config-action==1.0.0'") && startswith(aws_s3_object.startup[0].content, "#!/bin/bash\n")
-    )
-    error_message = "The startup script does not name these requirements and this package."
   }
 }
 

@@ -76,11 +76,8 @@ run "runs_an_airflow_that_reads_deployments" {
     )
     error_message = "Its bucket is private and such as Composer takes."
   }
-}
 
-run "asks_for_no_more_than_composer_has" {
-  command = plan
-
+  # Asks for no more than Composer has.
   # https://docs.cloud.google.com/composer/docs/composer-3/scale-environments
   assert {
     condition = alltrue([for size in values(local.sizes) : (
@@ -90,6 +87,23 @@ run "asks_for_no_more_than_composer_has" {
       && size.dag_processor.count <= 3 && size.dag_processor.cpu <= 32 && size.dag_processor.memory_gb <= 8 * size.dag_processor.cpu
     )])
     error_message = "A size has more of something than Composer 3 gives one component: ${jsonencode(local.sizes)}."
+  }
+
+  # Keeps Airflow out of the store.
+  assert {
+    condition = (
+      google_project_iam_member.worker.role == "roles/composer.worker"
+      && google_project_iam_member.worker.condition[0].expression == "resource.name != \"projects/_/buckets/acme-ml-prod-configs\" && !resource.name.startsWith(\"projects/_/buckets/acme-ml-prod-configs/\")"
+    )
+    error_message = "Composer's role replaces objects in every bucket of the project but the store's."
+  }
+  assert {
+    condition     = google_storage_bucket_iam_member.deployer["0"].role == "roles/storage.objectUser" && strcontains(google_storage_bucket_iam_member.deployer["0"].condition[0].expression, "/objects/dags/\")") && google_project_iam_member.deployer["0"].role == "roles/composer.user"
+    error_message = "Who deploys writes into the DAG folder and uses the API."
+  }
+  assert {
+    condition     = length(terraform_data.deploy) == 0 && length(google_kms_crypto_key_iam_member.composer) == 0
+    error_message = "Nothing is deployed by an apply unless that is asked for."
   }
 }
 
@@ -149,26 +163,6 @@ run "tells_airflow_where_jobs_run_and_what_is_released" {
       && alltrue([for each in google_secret_manager_secret_iam_member.read : each.role == "roles/secretmanager.secretAccessor" && each.member == "serviceAccount:city-taxi-prod-airflow@acme-ml-prod.iam.gserviceaccount.com"])
     )
     error_message = "Airflow reads its own secrets one by one, and no others."
-  }
-}
-
-run "keeps_airflow_out_of_the_store" {
-  command = plan
-
-  assert {
-    condition = (
-      google_project_iam_member.worker.role == "roles/composer.worker"
-      && google_project_iam_member.worker.condition[0].expression == "resource.name != \"projects/_/buckets/acme-ml-prod-configs\" && !resource.name.startsWith(\"projects/_/buckets/acme-ml-prod-configs/\")"
-    )
-    error_message = "Composer's role replaces objects in every bucket of the project but the store's."
-  }
-  assert {
-    condition     = google_storage_bucket_iam_member.deployer["0"].role == "roles/storage.objectUser" && strcontains(google_storage_bucket_iam_member.deployer["0"].condition[0].expression, "/objects/dags/\")") && google_project_iam_member.deployer["0"].role == "roles/composer.user"
-    error_message = "Who deploys writes into the DAG folder and uses the API."
-  }
-  assert {
-    condition     = length(terraform_data.deploy) == 0 && length(google_kms_crypto_key_iam_member.composer) == 0
-    error_message = "Nothing is deployed by an apply unless that is asked for."
   }
 }
 

@@ -37,7 +37,7 @@ variables {
   readers     = ["arn:aws:iam::111122223333:role/city-taxi-prod-jobs"]
 }
 
-run "what_a_release_writes_is_allowed_and_nothing_else" {
+run "a_store_that_takes_releases_and_loses_none" {
   command = plan
 
   assert {
@@ -99,11 +99,8 @@ run "what_a_release_writes_is_allowed_and_nothing_else" {
     ])
     error_message = "Something is allowed to everybody."
   }
-}
 
-run "connections_and_encryption" {
-  command = plan
-
+  # Connections and encryption.
   assert {
     condition = alltrue([
       for sid, condition in {
@@ -149,11 +146,8 @@ run "connections_and_encryption" {
     })
     error_message = "The key may be used by others, otherwise than through S3, or by readers to encrypt."
   }
-}
 
-run "the_bucket_itself" {
-  command = plan
-
+  # The bucket itself.
   assert {
     condition = alltrue([
       for block in [aws_s3_bucket_public_access_block.this, aws_s3_bucket_public_access_block.logs] :

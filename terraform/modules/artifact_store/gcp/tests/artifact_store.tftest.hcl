@@ -58,11 +58,8 @@ run "keeps_a_bucket_that_loses_nothing" {
     condition     = output.uri == "gs://acme-ml-prod-configs/configs" && output.bucket == "acme-ml-prod-configs" && output.arn_or_id == "projects/_/buckets/acme-ml-prod-configs"
     error_message = "The outputs say where the store is."
   }
-}
 
-run "lets_writers_create_and_move_the_pointer_only" {
-  command = plan
-
+  # Lets writers create and move the pointer only.
   assert {
     condition = toset([
       for binding in jsondecode(google_storage_bucket_iam_policy.this[0].policy_data).bindings : binding.role

@@ -24,7 +24,7 @@ variables {
   bucket_prefixes = ["acme-ml-dev-"]
 }
 
-run "lets_in_one_repository_by_its_numbers" {
+run "lets_in_one_repository_and_each_run_to_what_it_needs" {
   assert {
     condition     = google_iam_workload_identity_pool_provider.github[0].attribute_condition == "assertion.repository_id == '77700042' && assertion.repository_owner_id == '5550001'"
     error_message = "Names can be taken over, numbers cannot; both forms of sub carry them."
@@ -45,9 +45,8 @@ run "lets_in_one_repository_by_its_numbers" {
     condition     = output.provider == "projects/111122223333/locations/global/workloadIdentityPools/city-taxi/providers/github"
     error_message = "google-github-actions/auth needs the provider's full name."
   }
-}
 
-run "gives_each_environment_four_accounts" {
+  # Gives each environment four accounts.
   assert {
     condition     = length(google_project_iam_custom_role.data) == 0 && length(google_project_iam_member.data) == 0
     error_message = "Nobody may share data that is not named."
@@ -64,9 +63,8 @@ run "gives_each_environment_four_accounts" {
     condition     = output.members.prod.deploy == "serviceAccount:city-taxi-prod-deploy@acme-ml-dev.iam.gserviceaccount.com" && google_project_iam_member.grants["prod deploy"].member == output.members.prod.deploy
     error_message = "Grants go to the accounts that are made."
   }
-}
 
-run "opens_each_account_to_its_own_runs_only" {
+  # Opens each account to its own runs only.
   assert {
     condition = (
       google_service_account_iam_member.github["prod deploy"].member == "principalSet://iam.googleapis.com/projects/111122223333/locations/global/workloadIdentityPools/city-taxi/attribute.runs_in/77700042:prod"
@@ -90,40 +88,26 @@ run "opens_each_account_to_its_own_runs_only" {
     condition     = toset([for key, each in google_service_account_iam_member.github : key if strcontains(each.member, "attribute.plans/")]) == toset(["dev plan of pull requests", "dev plan of own refs", "prod plan of pull requests", "prod plan of own refs"])
     error_message = "Without a GitHub environment nobody does more than plan."
   }
-}
 
-run "publishes_from_named_refs_and_events" {
+  # Publishes from named refs and events.
   assert {
     condition     = google_iam_workload_identity_pool_provider.github[0].attribute_mapping["attribute.publishes"] == "assertion.repository_id + ':' + (assertion.event_name in ['push', 'workflow_dispatch'] ? ((has(assertion.environment) ? assertion.environment : '') == 'dev' && assertion.ref.matches('^(refs/heads/main)$') ? 'dev' : (has(assertion.environment) ? assertion.environment : '') == 'prod' && assertion.ref.matches('^(refs/tags/release/v[0-9]+[.][0-9]+[.][0-9]+)$') ? 'prod' : '') : '')"
     error_message = "Each environment is published to from its own refs, by a push or by hand."
   }
-}
 
-run "plans_for_pull_requests_merge_queues_and_refs_of_its_own" {
+  # Plans for pull requests, merge queues and refs of its own.
   assert {
     condition     = google_iam_workload_identity_pool_provider.github[0].attribute_mapping["attribute.plans"] == "assertion.repository_id + ':' + (assertion.event_name in ['pull_request', 'merge_group'] ? 'pull_request' : assertion.event_name in ['push', 'schedule', 'workflow_dispatch', 'repository_dispatch'] && assertion.ref.matches('^(refs/heads/main|refs/tags/release/v[0-9]+[.][0-9]+[.][0-9]+)$') ? 'own_ref' : '')"
     error_message = "Any other branch plans in a pull request and its merge queue only."
   }
-}
 
-run "lets_no_pull_request_deploy" {
+  # Lets no pull request deploy.
   assert {
     condition     = google_iam_workload_identity_pool_provider.github[0].attribute_mapping["attribute.runs_in"] == "assertion.repository_id + ':' + (assertion.event_name in ['push', 'schedule', 'workflow_dispatch', 'repository_dispatch'] ? (has(assertion.environment) ? assertion.environment : '') : '')"
     error_message = "A pull request that names a GitHub environment is still one."
   }
-}
 
-run "keeps_pull_requests_out_when_told" {
-  variables {
-    plan_pull_requests = false
-  }
-  assert {
-    condition     = !anytrue([for each in google_service_account_iam_member.github : strcontains(each.member, "pull_request")])
-    error_message = "No pull request plans."
-  }
-}
-
-run "plans_without_changing_anything" {
+  # Plans without changing anything.
   assert {
     condition     = alltrue([for permission in google_project_iam_custom_role.this["Read"].permissions : can(regex("\\.(get|list|getIamPolicy|downloadArtifacts)$", permission))])
     error_message = "Planning is reading."
@@ -140,9 +124,8 @@ run "plans_without_changing_anything" {
     condition     = google_storage_bucket_iam_member.state["dev plan"].role == "roles/storage.objectViewer" && endswith(google_storage_bucket_iam_member.lock["dev plan"].condition[0].expression, "resource.name.endsWith(\".tflock\")")
     error_message = "plan reads the state and writes its lock."
   }
-}
 
-run "rolls_back_without_removing_anything" {
+  # Rolls back without removing anything.
   assert {
     condition     = !contains(keys(google_project_iam_member.role), "prod rollback Remove") && contains(keys(google_project_iam_member.role), "prod rollback Change")
     error_message = "A rollback changes and never removes."
@@ -160,9 +143,8 @@ run "rolls_back_without_removing_anything" {
     )
     error_message = "A rollback cannot replace what Airflow is told, or something else too."
   }
-}
 
-run "deploys_with_narrow_rights" {
+  # Deploys with narrow rights.
   assert {
     condition = !anytrue(flatten([for each in google_project_iam_custom_role.this : [
       for permission in each.permissions : can(regex("getAccessToken|signBlob|signJwt|serviceAccountKeys|implicitDelegation|projects.setIamPolicy|cryptoKeyVersions.(destroy|use)|versions.access|storage.objects", permission))
@@ -200,6 +182,16 @@ run "deploys_with_narrow_rights" {
   assert {
     condition     = google_project_iam_member.dags["dev plan"].role == "roles/storage.objectViewer" && google_project_iam_member.dags["dev deploy"].role == "roles/storage.objectUser" && alltrue([for each in google_project_iam_member.dags : strcontains(each.condition[0].expression, ".endsWith(\"-airflow\")") && strcontains(each.condition[0].expression, "projects/_/buckets/acme-ml-dev-")])
     error_message = "Objects are changed in Airflow's bucket only."
+  }
+}
+
+run "keeps_pull_requests_out_when_told" {
+  variables {
+    plan_pull_requests = false
+  }
+  assert {
+    condition     = !anytrue([for each in google_service_account_iam_member.github : strcontains(each.member, "pull_request")])
+    error_message = "No pull request plans."
   }
 }
 

@@ -69,22 +69,8 @@ run "grants_what_the_configuration_names_and_nothing_else" {
     condition     = alltrue([for each in concat(values(google_storage_bucket_iam_member.read), values(google_storage_bucket_iam_member.write)) : length(each.condition) == 1])
     error_message = "No grant on a bucket is without a condition."
   }
-}
 
-run "says_in_a_plan_which_key_a_grant_comes_from_and_whose_it_is" {
-  command = plan
-
-  assert {
-    condition     = google_storage_bucket_iam_member.read["model packages"].member == "serviceAccount:city-taxi-trip-fare-prod-model@acme-ml-prod.iam.gserviceaccount.com"
-    error_message = "The account's address is known before it is made."
-  }
-  assert {
-    condition     = google_storage_bucket_iam_member.write["airflow inference.data_capture.destination_uri"].condition[0].title == "write inference.data_capture.destination_uri"
-    error_message = "The condition's title is the key."
-  }
-}
-
-run "lets_runners_and_deployers_act_as_the_account_and_nobody_else" {
+  # Lets runners and deployers act as the account and nobody else.
   assert {
     condition     = toset(keys(google_service_account_iam_member.act_as)) == toset(["airflow", "rollback"]) && toset(keys(google_project_iam_member.deploy)) == toset(["airflow", "rollback"])
     error_message = "Those who deploy may act as the account."
@@ -101,9 +87,8 @@ run "lets_runners_and_deployers_act_as_the_account_and_nobody_else" {
     condition     = toset([for each in google_project_iam_member.model : each.role]) == toset(["roles/logging.logWriter", "roles/monitoring.metricWriter"])
     error_message = "The model's account writes logs and metrics in its project, and no more."
   }
-}
 
-run "reads_images_of_its_own_project" {
+  # Reads images of its own project.
   assert {
     condition = (
       length(google_artifact_registry_repository_iam_member.vertex_pull) == 0
@@ -115,6 +100,19 @@ run "reads_images_of_its_own_project" {
   assert {
     condition     = output.execution_role == "city-taxi-trip-fare-prod-model@acme-ml-prod.iam.gserviceaccount.com"
     error_message = "The execution role is the account's address."
+  }
+}
+
+run "says_in_a_plan_which_key_a_grant_comes_from_and_whose_it_is" {
+  command = plan
+
+  assert {
+    condition     = google_storage_bucket_iam_member.read["model packages"].member == "serviceAccount:city-taxi-trip-fare-prod-model@acme-ml-prod.iam.gserviceaccount.com"
+    error_message = "The account's address is known before it is made."
+  }
+  assert {
+    condition     = google_storage_bucket_iam_member.write["airflow inference.data_capture.destination_uri"].condition[0].title == "write inference.data_capture.destination_uri"
+    error_message = "The condition's title is the key."
   }
 }
 

@@ -83,9 +83,8 @@ run "alerts_as_the_configuration_says" {
     ])
     error_message = "Labels are such as Google Cloud takes."
   }
-}
 
-run "tells_by_severity" {
+  # Tells by severity.
   assert {
     condition = (
       google_monitoring_alert_policy.alert["fare-errors"].notification_channels == tolist(["projects/acme-ml-prod/notificationChannels/77", "projects/acme-ml-prod/notificationChannels/1"])
