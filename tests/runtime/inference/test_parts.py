@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,7 +53,7 @@ def test_a_plan_names_the_parts_and_predicts_nothing(scene: Scene) -> None:
 
 
 def test_a_part_is_predicted_alone_and_who_comes_last_completes_the_batch(
-    scene: Scene, tmp_path: Path
+    scene: Scene, whole_files: dict[str, bytes]
 ) -> None:
     planned(scene)
     one = predicted(scene, NAMES[1])
@@ -65,10 +64,7 @@ def test_a_part_is_predicted_alone_and_who_comes_last_completes_the_batch(
     complete = scene.run(LATER)
     assert (complete.rows, complete.job_id) == (30, one.job_id)
     assert [entry.event for entry in scene.context().ledger.entries()] == [Event.SCORED]
-
-    whole = Scene(tmp_path / "whole", scene.model)
-    whole.run()
-    assert scene.files() == whole.files(), "the plan's moment is the batch's, whoever predicts it and when"
+    assert scene.files() == whole_files, "the plan's moment is the batch's, whoever predicts it and when"
 
 
 def test_a_complete_batch_has_no_parts_left(scene: Scene) -> None:
@@ -77,7 +73,7 @@ def test_a_complete_batch_has_no_parts_left(scene: Scene) -> None:
 
 
 def test_parts_of_one_batch_may_be_predicted_by_processes_at_the_same_time(
-    scene: Scene, tmp_path: Path
+    scene: Scene, whole_files: dict[str, bytes]
 ) -> None:
     planned(scene)
     command = [sys.executable, "-m", "mlops_config", "run", "inference", "--environment", "dev"]
@@ -101,9 +97,7 @@ def test_parts_of_one_batch_may_be_predicted_by_processes_at_the_same_time(
         documents.append(json.loads(out.splitlines()[-1]))
     assert [[part["name"] for part in each["parts"]] for each in documents] == [NAMES[:2], NAMES[1:]]
     assert scene.run(LATER).rows == 30
-    whole = Scene(tmp_path / "whole", scene.model)
-    whole.run()
-    assert scene.files() == whole.files()
+    assert scene.files() == whole_files
 
 
 def test_a_part_that_there_is_not_is_named_with_those_there_are(scene: Scene) -> None:
