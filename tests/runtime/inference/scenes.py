@@ -54,6 +54,15 @@ class Scene:
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.Table.from_pandas(rows, preserve_index=False), path, **options)
 
+    def harm(self) -> None:
+        """Three rows of the first file break the schema, one of them twice."""
+        rows = self.rows(0).astype({"pickup_zone": object})
+        rows.loc[2, "pickup_zone"] = "</script>nowhere"
+        rows.loc[2, "distance_km"] = -1
+        rows.loc[5, "expected_minutes"] = float("nan")
+        rows.loc[7, "distance_km"] = float("inf")
+        self.write(PARTS[0], rows)
+
     def edit_batch(self, line: str) -> None:
         self.project.edit(Kind.INFERENCE, "  schedule: {cron: ", f"  {line}\n  schedule: {{cron: ")
 

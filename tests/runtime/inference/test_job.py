@@ -1,10 +1,8 @@
 """The inference job: every row predicted or set aside with its reason, whatever stops it on the way."""
 
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any, ClassVar
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -19,9 +17,7 @@ from mlops_config.runtime.data.locations import Found, filesystem_of
 from mlops_config.runtime.data.problems import DataError
 from mlops_config.runtime.inference import job, scoring
 from mlops_config.runtime.inference.job import InferenceOutcome, run
-from mlops_config.runtime.inference.scoring import Batch
-from mlops_config.runtime.inference.spark import score_with_spark
-from mlops_config.runtime.inference.units import NUMBERS_A_FILE, Unit, units_of
+from mlops_config.runtime.inference.units import NUMBERS_A_FILE, units_of
 from mlops_config.runtime.model.storage import write_package
 from tests.runtime.inference.scenes import LATER, NOW, PARTS, VERSION, Scene
 from tests.runtime.serving.scenes import ROW, package
@@ -84,17 +80,8 @@ def test_other_rows_or_another_version_are_another_batch(scene: Scene) -> None:
     assert not third.already
 
 
-def with_bad_rows(scene: Scene) -> None:
-    rows = scene.rows(0).astype({"pickup_zone": object})
-    rows.loc[2, "pickup_zone"] = "</script>nowhere"
-    rows.loc[2, "distance_km"] = -1
-    rows.loc[5, "expected_minutes"] = float("nan")
-    rows.loc[7, "distance_km"] = float("inf")
-    scene.write(PARTS[0], rows)
-
-
 def test_bad_rows_are_set_aside_with_their_reasons_and_numbers(scene: Scene) -> None:
-    with_bad_rows(scene)
+    scene.harm()
     outcome = scene.run()
     assert (outcome.rows, outcome.predicted) == (30, 27)
     assert outcome.reasons == {
@@ -114,7 +101,7 @@ def test_bad_rows_are_set_aside_with_their_reasons_and_numbers(scene: Scene) -> 
 
 def test_a_bad_row_fails_the_run_where_the_configuration_says_so(scene: Scene) -> None:
     scene.edit_batch("on_invalid_row: fail")
-    with_bad_rows(scene)
+    scene.harm()
     with pytest.raises(DataError, match="has 3 of 10 rows that cannot be predicted") as caught:
         scene.run()
     assert caught.value.hint is not None
@@ -123,7 +110,7 @@ def test_a_bad_row_fails_the_run_where_the_configuration_says_so(scene: Scene) -
 
 def test_too_many_bad_rows_fail_the_run_and_the_ledger_says_why(scene: Scene) -> None:
     scene.project.edit(Kind.INFERENCE, "max_invalid_fraction: 0.5", "max_invalid_fraction: 0.05")
-    with_bad_rows(scene)
+    scene.harm()
     with pytest.raises(DataError, match=r"3 of 30 rows \(10.0%\) cannot be predicted"):
         scene.run()
     assert not any("_SUCCESS" in name for name in scene.files())
@@ -175,10 +162,8 @@ class StoppedError(KeyboardInterrupt):
 @pytest.mark.parametrize("at", range(WRITES))
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 def test_a_run_that_was_stopped_ends_with_the_same_bytes(
-    scene: Scene, tmp_path: Path, at: int, before: bool, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, whole_files: dict[str, bytes], at: int, before: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = Scene(tmp_path / "whole", scene.model)
-    whole.run()
     writes = 0
 
     def stopping(write: Callable[..., None]) -> Callable[..., None]:
@@ -200,7 +185,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_bytes(
             scene.run()
     first_written = at > 0 or not before
     outcome = scene.run(LATER if first_written else NOW)
-    assert scene.files() == whole.files()
+    assert scene.files() == whole_files
     assert len(scene.context().ledger.entries()) == 1
     assert outcome.predicted == 30
 
@@ -302,84 +287,3 @@ def test_a_note_that_is_none_of_ours_is_an_integrity_failure(scene: Scene) -> No
     (folder / "_SUCCESS.json").write_text("{")
     with pytest.raises(IntegrityError, match=r"_SUCCESS.json is no JSON"):
         scene.run()
-
-
-@pytest.mark.filterwarnings("ignore")  # pyspark's own, of Python and pandas
-@pytest.mark.usefixtures("spark")
-def test_spark_writes_the_same_files(scene: Scene, tmp_path: Path) -> None:
-    whole = Scene(tmp_path / "whole", scene.model)
-    for each in (whole, scene):
-        with_bad_rows(each)
-    whole.run()
-    assert scene.run(engine="spark").predicted == 27
-    assert scene.files() == whole.files()
-
-
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.usefixtures("spark")
-def test_what_fails_in_a_task_of_spark_is_the_sentence_that_it_is_here(scene: Scene) -> None:
-    path = scene.folder / "data" / "in" / f"{PARTS[1]}.parquet"
-    data = path.read_bytes()
-    # Only who reads the rows notices: the footer is whole.
-    path.write_bytes(data[:4] + b"\xff" * 200 + data[204:])
-    with pytest.raises(DataError, match=r"date=2026-11-19/a.parquet cannot be read as parquet") as caught:
-        scene.run(engine="spark")
-    assert caught.value.hint is not None
-    assert not any("_SUCCESS" in name for name in scene.files())
-
-
-class Refusing(BaseHTTPRequestHandler):
-    """Answers everything with 403, and remembers what it was asked for."""
-
-    asked: ClassVar[set[str]]
-
-    def do_GET(self) -> None:
-        self.asked.add(self.path.partition("?")[0])
-        self.send_response(403)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def log_message(self, *_: Any) -> None:
-        """Nothing."""
-
-
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.usefixtures("spark")
-def test_a_store_that_fails_in_a_task_of_spark_ends_the_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each would wait for it until its own time is over."""
-    units, asked = 30, set[str]()
-    with ThreadingHTTPServer(("127.0.0.1", 0), type("Store", (Refusing,), {"asked": asked})) as server:
-        serving = Thread(target=server.serve_forever)
-        serving.start()
-        try:
-            monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{server.server_port}")
-            filesystem, folder = filesystem_of("gs://data/in", Path())
-            listed = tuple(Found(f"{folder}/{n}.parquet", f"{n}.parquet", 4000, NOW) for n in range(units))
-            parts = Dataset("gs://data/in", "parquet", listed, filesystem).parts()
-            work = [Unit(f"part-{n}", part, n * NUMBERS_A_FILE + 1) for n, part in enumerate(parts)]
-            with pytest.raises(ServiceError, match=r"^reading gs://data/in/\d+\.parquet was ") as caught:
-                list(score_with_spark(work, batch_into(tmp_path), package()))
-        finally:
-            server.shutdown()
-            serving.join()
-    assert "check the credentials" in (caught.value.hint or "")
-    assert 0 < len(asked) < units
-
-
-def batch_into(folder: Path) -> Batch:
-    return Batch(
-        job_id="0" * 16,
-        folder=folder.as_uri(),
-        format="parquet",
-        root=folder,
-        event_time=NOW,
-        model_version=VERSION,
-        config_digest="sha256:" + "0" * 64,
-        extra_columns=(),
-        on_invalid_row="quarantine",
-    )
