@@ -1,11 +1,12 @@
 """The model registry on MLflow: the same promises for an SQLite file and for a server."""
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,34 @@ def registry(request: pytest.FixtureRequest) -> MlflowRegistry:
 @pytest.fixture
 def name() -> str:
     """Of a registered model that no other test uses."""
+    return unused()
+
+
+def unused() -> str:
     return f"trip-fare-{uuid.uuid4().hex[:8]}"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A registry with one version, recorded after ``before``."""
+
+    registry: MlflowRegistry
+    version: ModelVersion
+    before: datetime
+
+
+@pytest.fixture(scope="module", params=["sqlite", "server"])
+def known(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, mlflow_tables: Path
+) -> Known:
+    """Recorded once for all tests that only look at it."""
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    if request.param == "sqlite":
+        address = f"sqlite:///{shutil.copy(mlflow_tables, tmp_path_factory.mktemp('known'))}"
+    else:
+        address = request.getfixturevalue("mlflow_server")
+    registry = MlflowRegistry(address)
+    return Known(registry, recorded(registry, unused()), before)
 
 
 def recorded(registry: MlflowRegistry, name: str, package: ModelPackage = PACKAGE) -> ModelVersion:
@@ -47,22 +75,20 @@ def client(registry: MlflowRegistry) -> Any:
     return MlflowClient(registry.uri, registry.uri)
 
 
-def test_a_recorded_model_is_a_version_with_its_tags_and_metrics(registry: MlflowRegistry, name: str) -> None:
-    before = datetime.now(UTC) - timedelta(seconds=1)
-    version = recorded(registry, name)
-
-    assert (version.name, version.version, version.aliases) == (name, 1, ())
+def test_a_recorded_model_is_a_version_with_its_tags_and_metrics(known: Known) -> None:
+    registry, version = known.registry, known.version
+    assert (version.version, version.aliases) == (1, ())
     assert version.tags.items() >= models.tags().items()
     assert version.tags["mlops.package_digest"].startswith("sha256:")
     assert version.metrics == {"rmse": 4.25, "slices/zone/centre/rmse": 3.5}
-    assert before <= version.created_at <= datetime.now(UTC)
-    assert registry.by_version(name, 1) == version
-    assert registry.versions(name) == (version,)
+    assert known.before <= version.created_at <= datetime.now(UTC)
+    assert registry.by_version(version.name, 1) == version
+    assert registry.versions(version.name) == (version,)
 
 
-def test_the_run_holds_parameters_metrics_tags_and_documents(registry: MlflowRegistry, name: str) -> None:
-    version = recorded(registry, name)
-    mlflow = client(registry)
+def test_the_run_holds_parameters_metrics_tags_and_documents(known: Known) -> None:
+    version = known.version
+    mlflow = client(known.registry)
     run = mlflow.get_run(version.run_id)
 
     assert run.info.status == "FINISHED"
@@ -75,54 +101,50 @@ def test_the_run_holds_parameters_metrics_tags_and_documents(registry: MlflowReg
     }
     assert run.data.tags.items() >= {**models.tags(), "mlops.gates": "passed"}.items()
     assert run.data.tags["mlflow.source.git.commit"] == "4c879ba"
-    assert mlflow.get_experiment(run.info.experiment_id).name == f"city-taxi/{name}"
+    assert mlflow.get_experiment(run.info.experiment_id).name == f"city-taxi/{version.name}"
     documents = {entry.path for entry in mlflow.list_artifacts(version.run_id)}
     assert documents == {"evaluation.json", "configs"}
     (model,) = run.outputs.model_outputs
     assert mlflow.get_logged_model(model.model_id).status == "READY"
 
 
-def test_a_fetched_package_is_the_recorded_one(registry: MlflowRegistry, name: str, tmp_path: Path) -> None:
-    fetched = registry.fetch(recorded(registry, name), tmp_path / "model")
+def test_a_fetched_package_is_the_recorded_one(known: Known, tmp_path: Path) -> None:
+    fetched = known.registry.fetch(known.version, tmp_path / "model")
 
     assert (fetched.schema, fetched.profile, fetched.tags) == (PACKAGE.schema, PACKAGE.profile, PACKAGE.tags)
     assert np.array_equal(fetched.pipeline.predict(models.ROWS), PACKAGE.pipeline.predict(models.ROWS))
 
 
 def test_a_package_that_was_fetched_is_not_fetched_again(
-    registry: MlflowRegistry, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    known: Known, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    version = recorded(registry, name)
+    registry, version = known.registry, known.version
     registry.fetch(version, tmp_path)
     monkeypatch.setattr(registry, "_download", None)
 
     assert registry.fetch(version, tmp_path).tags == PACKAGE.tags
 
 
-def test_a_version_whose_digest_is_another_is_not_fetched(
-    registry: MlflowRegistry, name: str, tmp_path: Path
-) -> None:
-    version = recorded(registry, name)
-    other = replace(version, tags={**version.tags, "mlops.package_digest": f"sha256:{'0' * 64}"})
+def test_a_version_whose_digest_is_another_is_not_fetched(known: Known, tmp_path: Path) -> None:
+    tags = {**known.version.tags, "mlops.package_digest": f"sha256:{'0' * 64}"}
+    other = replace(known.version, tags=tags)
 
     with pytest.raises(IntegrityError, match=f"expected was sha256:{'0' * 64}"):
-        registry.fetch(other, tmp_path)
+        known.registry.fetch(other, tmp_path)
 
 
-def test_a_version_that_no_job_registered_is_not_fetched(
-    registry: MlflowRegistry, name: str, tmp_path: Path
-) -> None:
-    version = replace(recorded(registry, name), tags={})
+def test_a_version_that_no_job_registered_is_not_fetched(known: Known, tmp_path: Path) -> None:
+    version = replace(known.version, tags={})
 
     with pytest.raises(IntegrityError, match=r"has no tag mlops\.package_digest"):
-        registry.fetch(version, tmp_path)
+        known.registry.fetch(version, tmp_path)
 
 
-def test_plain_mlflow_reads_the_model(registry: MlflowRegistry, name: str) -> None:
-    recorded(registry, name)
-    with plain_mlflow(registry) as mlflow:
-        pipeline = mlflow.sklearn.load_model(f"models:/{name}/1")
-        function = mlflow.pyfunc.load_model(f"models:/{name}/1")
+def test_plain_mlflow_reads_the_model(known: Known) -> None:
+    model = f"models:/{known.version.name}/1"
+    with plain_mlflow(known.registry) as mlflow:
+        pipeline = mlflow.sklearn.load_model(model)
+        function = mlflow.pyfunc.load_model(model)
 
     expected = PACKAGE.pipeline.predict(models.ROWS)
     assert np.array_equal(pipeline.predict(models.ROWS), expected)
