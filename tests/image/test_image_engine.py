@@ -46,7 +46,8 @@ def dockerfile(folder: Path, *more: str) -> Path:
 def test_an_image_from_scratch_holds_the_bundle_and_says_so(builder: EngineBuilder, image_name: str) -> None:
     bundle = own_bundle()
     tags = (COMMIT, "1.2.0-prod")
-    record = builder.build(a_spec(bundle, image_name, tags=tags, labels={"team": "pricing"}), ignore)
+    said: list[str] = []
+    record = builder.build(a_spec(bundle, image_name, tags=tags, labels={"team": "pricing"}), said.append)
     assert (record.repository, record.tags, record.base) == (image_name, tags, "scratch")
     assert (record.digest, record.base_digest, record.pushed) == (None, None, False)
     for tag in tags:
@@ -55,13 +56,26 @@ def test_an_image_from_scratch_holds_the_bundle_and_says_so(builder: EngineBuild
         assert read_bundle(opened) == bundle
         assert opened.labels.items() >= {**config_labels(bundle), "team": "pricing"}.items()
         assert opened.variables.items() >= environment_variables(bundle).items()
+    assert any("COPY configs/" in line for line in said)
+    assert any(line.startswith("opening the image") for line in said)
+    assert all(line.strip() == line and line for line in said)
 
 
-def test_a_container_of_the_image_reads_its_configuration(
-    builder: EngineBuilder, busybox: str, image_name: str
+def test_an_image_on_a_base_records_it_is_read_in_a_container_and_is_all_that_is_left(
+    builder: EngineBuilder, engine: docker.DockerClient, busybox: str, image_name: str, build_name: str
 ) -> None:
     bundle = own_bundle("staging")
-    builder.build(a_spec(bundle, image_name, base=busybox), ignore)
+    record = builder.build(a_spec(bundle, image_name, base=busybox), ignore)
+    assert names(engine, image_name) == [f"{image_name}:{COMMIT}"]
+    assert names(engine, build_name) == []
+    assert engine.images.get(busybox).tags == [busybox]
+
+    assert record.base == busybox
+    assert record.base_digest == engine.images.get(busybox).id
+    labels = builder.open(f"{image_name}:{COMMIT}", ignore).labels
+    assert labels["org.opencontainers.image.base.name"] == busybox
+    assert labels["org.opencontainers.image.base.digest"] == record.base_digest
+
     command = "cat $ACTIVE_CONFIG; ls -l /app/configs; echo $MLOPS_ENVIRONMENT $MLOPS_CONFIG_DIGEST"
     shown = output_of(
         "docker", "run", "--rm", "--network=none", f"{image_name}:{COMMIT}", "sh", "-c", command
@@ -69,17 +83,6 @@ def test_a_container_of_the_image_reads_its_configuration(
     assert f"kind: training\nmetadata: {{project: {bundle.project}, environment: staging}}" in shown
     assert shown.count("-rw-r--r--") == 5
     assert shown.splitlines()[-1] == f"staging {bundle.digest}"
-
-
-def test_the_base_is_recorded_by_digest_and_labelled(
-    builder: EngineBuilder, engine: docker.DockerClient, busybox: str, image_name: str
-) -> None:
-    record = builder.build(a_spec(own_bundle(), image_name, base=busybox), ignore)
-    assert record.base == busybox
-    assert record.base_digest == engine.images.get(busybox).id
-    labels = builder.open(f"{image_name}:{COMMIT}", ignore).labels
-    assert labels["org.opencontainers.image.base.name"] == busybox
-    assert labels["org.opencontainers.image.base.digest"] == record.base_digest
 
 
 def test_a_base_given_by_image_id_is_used_as_it_is(
@@ -109,16 +112,7 @@ def test_both_builders_make_an_image_of_the_same_layers_and_say_the_same(
     assert read_bundle(first) == read_bundle(second) == bundle
 
 
-def test_nothing_but_the_named_image_is_left_in_the_engine(
-    builder: EngineBuilder, engine: docker.DockerClient, busybox: str, image_name: str, build_name: str
-) -> None:
-    builder.build(a_spec(own_bundle(), image_name, base=busybox), ignore)
-    assert names(engine, image_name) == [f"{image_name}:{COMMIT}"]
-    assert names(engine, build_name) == []
-    assert engine.images.get(busybox).tags == [busybox]
-
-
-def test_the_same_build_again_is_not_built_again(
+def test_the_same_build_again_is_not_built_again_but_with_another_label_or_base_it_is(
     builder: EngineBuilder, busybox: str, image_name: str
 ) -> None:
     bundle = own_bundle()
@@ -128,24 +122,16 @@ def test_the_same_build_again_is_not_built_again(
     assert again.config_digest == first.config_digest
     assert any("is not built again" in line for line in said)
     assert builder.open(f"{image_name}:1.0.0-prod", ignore).config_digest == first.config_digest
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
+    changes: list[dict[str, Any]] = [
         {"labels": {"org.opencontainers.image.revision": "other"}},
         {"labels": {"io.mlops-config.dirty": "true"}},
         {"base": "scratch"},
-    ],
-    ids=["revision", "dirty", "base"],
-)
-def test_another_label_or_base_is_built_anew(
-    builder: EngineBuilder, busybox: str, image_name: str, change: dict[str, Any]
-) -> None:
-    bundle = own_bundle()
-    first = builder.build(a_spec(bundle, image_name, base=busybox), ignore)
-    second = builder.build(a_spec(bundle, image_name, **{"base": busybox, **change}), ignore)
-    assert second.config_digest != first.config_digest
+    ]
+    made = {first.config_digest}
+    for change in changes:
+        spec = a_spec(bundle, image_name, **{"base": busybox, **change})
+        made.add(builder.build(spec, ignore).config_digest)
+    assert len(made) == 1 + len(changes)
 
 
 def test_an_image_under_our_tag_whose_labels_lie_is_built_anew(
@@ -200,21 +186,11 @@ def test_files_can_be_copied_out_of_an_image_from_scratch(
 
 TAMPERING = {
     "a changed byte": ("RUN echo >> /app/configs/prod_retrain_config.yaml", "prod_retrain_config.yaml in"),
-    "a file of dev": (
-        "RUN echo > /app/configs/dev_training_config.yaml",
-        "/app/configs/dev_training_config.yaml",
-    ),
     "a file of dev, hidden": (
         "RUN echo > /bin/dev_training_config.yaml\nRUN rm /bin/dev_training_config.yaml",
         "/bin/dev_training_config.yaml of dev",
     ),
     "a missing file": ("RUN rm /app/configs/prod_inference_config.yaml", "lacks /app/configs/prod_inference"),
-    "a file too many": ("COPY Dockerfile /app/configs/Dockerfile", "holds /app/configs/Dockerfile"),
-    "a link": (
-        "RUN ln -sf /bin/sh /app/configs/prod_training_config.yaml",
-        "prod_training_config.yaml in .* is a link",
-    ),
-    "another variable": ("ENV MLOPS_CONFIG_DIGEST=none", "MLOPS_CONFIG_DIGEST of .* is 'none'"),
     "a variable too few": ('ENV ACTIVE_CONFIG=""', "ACTIVE_CONFIG"),
     "another base": (
         "FROM scratch\nCOPY --from=0 /app/configs /app/configs",
@@ -223,7 +199,8 @@ TAMPERING = {
 }
 
 
-# The proof is the same whoever built the image, so buildx is tried with what it does its own way.
+# Whatever else may be wrong with an image: test_image_proof.py. Here is what engines do their own way: layers
+# that change or delete a file, a variable made empty, stages.
 @pytest.mark.parametrize(
     ("builder", "case"),
     [*(("classic", case) for case in TAMPERING), ("buildx", "a changed byte"), ("buildx", "another base")],
@@ -348,14 +325,6 @@ def test_the_engines_own_platform_needs_no_buildx(classic: EngineBuilder, image_
 def test_two_platforms_at_once_are_refused(classic: EngineBuilder) -> None:
     with pytest.raises(UsageError, match="one platform at a time"):
         classic.build(a_spec(own_bundle(), platforms=("linux/amd64", "linux/arm64")), ignore)
-
-
-def test_progress_shows_the_steps(builder: EngineBuilder, image_name: str) -> None:
-    said: list[str] = []
-    builder.build(a_spec(own_bundle(), image_name), said.append)
-    assert any("COPY configs/" in line for line in said)
-    assert any(line.startswith("opening the image") for line in said)
-    assert all(line.strip() == line and line for line in said)
 
 
 def test_by_hand_the_dockerfile_needs_an_environment(engine: docker.DockerClient, tmp_path: Path) -> None:
