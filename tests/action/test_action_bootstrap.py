@@ -115,10 +115,11 @@ def runner(tmp_path):
     return Runner(tmp_path)
 
 
-def test_a_cold_start_installs_every_package_of_the_lock_and_says_how_long_it_took(runner):
+def test_an_environment_is_made_once_and_mended_from_wheels_that_match_the_lock(runner, capfd):
+    """One environment's life, since making one takes seconds."""
     runner.offer("one")
     runner.offer("two")
-    said = runner.make_ready()
+    cold = runner.make_ready()
     found = subprocess.run(
         [runner.home.python, "-I", "-c", "import one, two; print(one.VALUE + two.VALUE)"],
         capture_output=True,
@@ -126,41 +127,33 @@ def test_a_cold_start_installs_every_package_of_the_lock_and_says_how_long_it_to
         check=True,
     )
     assert found.stdout == "2\n"
-    assert said[0] == "packages: one 1.0, two 1.0"
-    assert "2 packages fetched (cold start), ready in" in said[1]
+    assert cold[0] == "packages: one 1.0, two 1.0"
+    assert "2 packages fetched (cold start), ready in" in cold[1]
 
+    # What pip prints cannot command the runner.
+    lines = capfd.readouterr().out.splitlines()
+    token = lines[0].removeprefix("::stop-commands::")
+    assert len(token) == 32
+    assert f"::{token}::" in lines
 
-def test_a_second_step_of_the_job_reuses_the_environment(runner):
-    runner.offer("one")
-    runner.make_ready()
-    shutil.rmtree(runner.index)
+    # A second step of the job reuses it.
+    away = runner.index.with_name("away")
+    runner.index.rename(away)
     assert "reused" in runner.make_ready()[0]
 
-
-def test_an_environment_that_was_never_finished_is_made_anew(runner):
-    runner.offer("one")
-    runner.make_ready()
+    # One that was never finished is made anew, from the cached wheels and without the index.
     (runner.home.environment / "complete").unlink()
     shutil.rmtree(runner.home.environment / "lib", ignore_errors=True)
-    runner.make_ready()
+    assert "from the cache (warm start)" in runner.make_ready()[-1]
     subprocess.run([runner.home.python, "-I", "-c", "import one"], check=True)
 
-
-def test_wheels_from_the_cache_are_installed_without_the_index(runner):
-    runner.offer("one")
-    runner.make_ready()
+    # A tampered wheel in the cache is fetched anew.
+    away.rename(runner.index)
     shutil.rmtree(runner.home.environment)
-    shutil.rmtree(runner.index)
-    assert "from the cache (warm start)" in runner.make_ready()[-1]
-
-
-def test_a_tampered_wheel_in_the_cache_is_fetched_anew(runner, capfd):
-    runner.offer("one")
-    runner.make_ready()
-    shutil.rmtree(runner.home.environment)
-    (cached,) = runner.home.wheels.glob("*.whl")
+    (cached,) = runner.home.wheels.glob("one-*.whl")
     with zipfile.ZipFile(cached, "a") as archive:
         archive.writestr("evil.py", "")
+    capfd.readouterr()
     said = runner.make_ready()
     assert said[0].startswith("the cached wheels are no good")
     assert "fetched (cold start)" in said[-1]
@@ -225,15 +218,6 @@ def test_pip_gets_the_way_to_the_index_and_no_other_setting_or_secret_of_the_job
     assert kept == {name: job[name] for name in ("PIP_INDEX_URL", "HTTPS_PROXY")}
 
 
-def test_what_pip_prints_cannot_command_the_runner(runner, capfd):
-    runner.offer("one")
-    runner.make_ready()
-    lines = capfd.readouterr().out.splitlines()
-    token = lines[0].removeprefix("::stop-commands::")
-    assert len(token) == 32
-    assert f"::{token}::" in lines
-
-
 def test_the_key_depends_on_the_lock(runner):
     runner.offer("one")
     before = runner.home.key
@@ -293,13 +277,15 @@ def test_a_mistake_in_the_inputs_ends_the_run_before_anything_is_installed(runne
     assert not list(runner.temp.iterdir())
 
 
-def test_the_cache_step_learns_what_to_keep_under_which_key(runner):
+def test_the_cache_step_learns_what_to_keep_and_the_smaller_actions_run_by_their_name(runner):
     runner.offer("one")
-    runner.install_action("def main(arguments): return 0\n")
+    runner.install_action("def main(arguments):\n    print('ran', *arguments)\n    return 0\n")
     assert runner.start("prepare").returncode == 0
     first = (runner.files / "GITHUB_OUTPUT").read_text()
     assert first == f"key={runner.home.key}\nwheels={runner.home.wheels}\nwanted=true\n"
-    assert runner.start("run").returncode == 0
+    result = runner.start("run", "environments")
+    assert result.returncode == 0
+    assert "ran environments" in result.stdout
     assert runner.start("prepare").returncode == 0
     assert (runner.files / "GITHUB_OUTPUT").read_text().endswith("wanted=false\n")
 
@@ -330,13 +316,6 @@ def test_a_cancelled_jobs_signal_reaches_the_program_that_works(runner):
         assert any(line == "waiting\n" for line in process.stdout)
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 7
-
-
-def test_the_smaller_actions_run_by_their_name(runner):
-    runner.offer("one")
-    runner.install_action("def main(arguments):\n    print('ran', *arguments)\n    return 0\n")
-    result = runner.start("run", "environments")
-    assert "ran environments" in result.stdout
 
 
 def test_a_python_without_pip_is_named(runner, tmp_path):
