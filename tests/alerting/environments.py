@@ -52,6 +52,7 @@ def promtool_tests(folder: Path) -> list[Path]:
     return sorted([*folder.glob("*_test.yaml"), *folder.glob("*_test.json")])
 
 
+@cache
 def generated(environment: str) -> Generated:
-    """The example's files."""
+    """The example's files, made once."""
     return generate(example(environment))
