@@ -18,10 +18,10 @@ REFERENCE = reference_profile(trips(3_000), training())
 @given(tables(), tables())
 def test_two_tables_profiles_merge_into_that_of_both(one: pa.Table, other: pa.Table) -> None:
     both = profile(pa.concat_tables([one, other]), REFERENCE)
-    merged_one_way = profile(one, REFERENCE).merge(profile(other, REFERENCE))
-    assert merged_one_way == both
-    assert merged_one_way.to_json() == both.to_json()
-    assert profile(other, REFERENCE).merge(profile(one, REFERENCE)) == both
+    first, second = profile(one, REFERENCE), profile(other, REFERENCE)
+    assert first.merge(second) == both
+    assert first.merge(second).to_json() == both.to_json()
+    assert second.merge(first) == both
 
 
 @settings(max_examples=5, deadline=None)
