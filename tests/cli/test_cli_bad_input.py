@@ -5,16 +5,20 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Command
+from tests.cli.conftest import NO_ENGINE, Command
 from tests.repositories import Repository
 from tests.services import s3
 from tests.services.registry import password_auth, running_registry
+
+from mlops_config.cli import main
+from mlops_config.retrying import Retries
 
 Prepare = Callable[[Repository], object]
 
@@ -155,29 +159,47 @@ SITUATIONS: dict[str, tuple[Prepare, list[str], int, tuple[str, ...]]] = {
 }
 
 
+@pytest.fixture
+def in_repository(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
+    """The repository, and this process as one started there: a process for each sentence takes minutes."""
+    monkeypatch.chdir(repository.folder)
+    for name, value in {**NO_ENGINE, **s3.KEYS, "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"}.items():
+        monkeypatch.setenv(name, value)
+    # How long is waited between tries is shown in test_retrying.py.
+    monkeypatch.setattr(Retries, "_wait", lambda *_: 0.0)
+    before = signal.getsignal(signal.SIGTERM)
+    yield repository
+    signal.signal(signal.SIGTERM, before)
+
+
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_it_says_what_is_wrong_and_what_to_do(
-    command: Command, repository: Repository, situation: str
+    in_repository: Repository, capsys: pytest.CaptureFixture[str], situation: str
 ) -> None:
     prepare, arguments, code, fragments = SITUATIONS[situation]
-    prepare(repository)
-    finished = command(*arguments, **s3.KEYS, AWS_ENDPOINT_URL_S3="http://127.0.0.1:1")
-    said = finished.stdout + finished.stderr
-    assert finished.returncode == code, said
+    prepare(in_repository)
+    try:
+        ended: object = main(arguments)
+    except SystemExit as stop:  # argparse
+        ended = stop.code
+    said = "".join(capsys.readouterr())
+    assert ended == code, said
+    assert "Traceback" not in said
     for fragment in fragments:
         assert fragment in said
 
 
-def test_a_dirty_work_tree_is_marked_in_dev(command: Command, repository: Repository) -> None:
-    repository.edit(repository.config("dev", "training"), "random_seed: ", "random_seed: 1")
-    finished = command("release", "--environment", "dev")
-    assert finished.returncode == 0, finished.stderr
-    assert "-dirty-" in finished.stdout
+def test_a_dirty_work_tree_is_marked_in_dev(
+    in_repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    in_repository.edit(in_repository.config("dev", "training"), "random_seed: ", "random_seed: 1")
+    assert main(["release", "--environment", "dev"]) == 0
+    assert "-dirty-" in capsys.readouterr().out
 
 
-def test_dev_is_released_without_git(command: Command, repository: Repository) -> None:
-    shutil.rmtree(repository.folder / ".git")
-    assert command("release", "--environment", "dev").returncode == 0
+def test_dev_is_released_without_git(in_repository: Repository) -> None:
+    shutil.rmtree(in_repository.folder / ".git")
+    assert main(["release", "--environment", "dev"]) == 0
 
 
 def test_a_shallow_clone_releases_like_any_other(repository: Repository, tmp_path: Path) -> None:
@@ -289,7 +311,7 @@ def test_a_signal_while_a_store_is_asked_leaves_nothing_released(
 
 @pytest.mark.parametrize("stage", ["validate", "choose_builder", "publish", "notes_of"])
 def test_a_signal_in_any_stage_is_survived_and_the_next_run_finishes(
-    command: Command, repository: Repository, stage: str
+    in_repository: Repository, stage: str
 ) -> None:
     program = (
         "import signal, sys, mlops_config.pipeline as p\n"
@@ -297,11 +319,9 @@ def test_a_signal_in_any_stage_is_survived_and_the_next_run_finishes(
         "from mlops_config.cli import main\n"
         "sys.exit(main(['release', '--environment', 'prod']))"
     )
-    line = [command.line()[0], "-c", program]
     broken = subprocess.run(
-        line,
-        cwd=repository.folder,
-        env=os.environ | {"DOCKER_HOST": "unix:///nowhere/docker.sock"},
+        [sys.executable, "-c", program],
+        cwd=in_repository.folder,
         capture_output=True,
         text=True,
         check=False,
@@ -309,5 +329,5 @@ def test_a_signal_in_any_stage_is_survived_and_the_next_run_finishes(
     )
     assert broken.returncode == 130, broken.stderr
     assert "Traceback" not in broken.stderr
-    assert command("release", "--environment", "prod").returncode == 0
-    assert command("verify", "--environment", "prod").returncode == 0
+    assert main(["release", "--environment", "prod"]) == 0
+    assert main(["verify", "--environment", "prod"]) == 0
