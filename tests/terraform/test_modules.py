@@ -63,11 +63,11 @@ def test_what_is_not_formatted_is_told(terraform: Path, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("bench")
 def test_the_command_says_a_line_for_each(capsys: pytest.CaptureFixture[str]) -> None:
-    assert checking.main(["terraform/modules/network/gcp"]) == 0
+    assert checking.main(["terraform/modules/image_repository/gcp"]) == 0
     *lines, summary = capsys.readouterr().out.splitlines()
 
     assert sorted(lines)[0] == "ok      format  as terraform fmt has it"
-    assert sorted(lines)[1].startswith("ok      modules/network/gcp  valid, ")
+    assert sorted(lines)[1].startswith("ok      modules/image_repository/gcp  valid, ")
     assert summary.startswith("2 of 2 passed in ")
 
 

@@ -1,9 +1,10 @@
 # GitHub Actions without stored keys: for each environment four roles, each for one kind of job. `plan` reads, and is for
-# pull requests too; `publish` adds releases and images; `deploy` applies the root module and tells Airflow; `rollback`
-# does the same, moves the endpoint, and can destroy nothing. Only the one repository is let in, by its name and by its
-# numbers: both forms of `sub` that GitHub sends. Applying can make roles for the environment's own services only, with
-# its prefix and under a boundary that is made here, so that nobody who deploys can give themselves more.
-# These roles are named github-…, outside of every prefix they may change. An administrator applies this: bootstrap/aws.
+# pull requests and merge queues too; `publish` adds releases and images; `deploy` applies the root module and tells
+# Airflow; `rollback` does the same, moves the endpoint, and can destroy nothing. Only the one repository is let in, by
+# its name and by its numbers: both forms of `sub` that GitHub sends. Applying can make roles for the environment's own
+# services only, with its prefix and under a boundary that is made here, so that nobody who deploys can give themselves
+# more. These roles are named github-…, outside of every prefix they may change. An administrator applies this:
+# bootstrap/aws.
 
 locals {
   partition = startswith(var.region, "cn-") ? "aws-cn" : startswith(var.region, "us-gov-") ? "aws-us-gov" : "aws"
