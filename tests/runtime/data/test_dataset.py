@@ -156,7 +156,7 @@ def test_a_file_whose_columns_are_broken_is_named_whatever_its_name(tmp_path: Pa
 
 
 class Refusing(BaseHTTPRequestHandler):
-    """Answers with 403, as a store does to credentials that may not; with 400 where they expired."""
+    """Answers with 403, as a store does to credentials that may not; with 400 where they expired (S3)."""
 
     def do_GET(self) -> None:
         self.send_response(400 if "expired" in self.path else 403)
@@ -184,6 +184,8 @@ def test_a_store_that_refuses_us_says_to_look_at_the_credentials(monkeypatch: py
                 with pytest.raises(ServiceError, match=f"looking for data at {uri} was refused: ") as caught:
                     opened(uri)
                 assert "check the credentials" in (caught.value.hint or "")
+            with pytest.raises(DataError, match="looking for data at gs://data/expired: the request is not"):
+                opened("gs://data/expired")
         finally:
             server.shutdown()
             serving.join()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from mlops_config.errors import UsageError
-from mlops_config.runtime.data.problems import DataError, missing_extra, of_file_error
+from mlops_config.runtime.data.problems import DataError, first_line, missing_extra, of_file_error
 
 if TYPE_CHECKING:
     from pyarrow import fs
@@ -85,6 +85,11 @@ def files_at(filesystem: "fs.FileSystem", path: str, format: str, *, uri: str) -
         found = list(_listed(filesystem, path))
     except OSError as error:
         raise of_file_error(error, f"looking for data at {uri}") from error
+    except ValueError as error:  # pyarrow's name for what Google Cloud Storage calls a bad request
+        raise DataError(
+            f"looking for data at {uri}: the request is not valid there: {first_line(error)}",
+            hint="check the bucket's name and the path",
+        ) from error
     if not found:
         raise DataError(f"there is no data at {uri}", hint="check the URI; data has to be there already")
     if len(found) == 1 and found[0].path == path:
