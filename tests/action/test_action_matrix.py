@@ -63,7 +63,7 @@ def test_the_settings_of_the_project_decide_which_environments_there_are(run, ru
     [
         (
             {"environments": "dev, prd"},
-            "there is no environment 'prd'; the settings have dev, staging, prod\nhint: did",
+            "there is no environment 'prd'\nhint: did you mean prod? environments are dev, staging, prod",
         ),
         (
             {"event": "pull_request", "payload": PULL_REQUEST, "environments": "x"},
