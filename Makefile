@@ -4,8 +4,9 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 ENVIRONMENT = prod
-# Processes the tests run in. Each starts its own servers, so more than four gain little.
-WORKERS ?= auto
+# Processes the tests run in: one more than processors, since the tests of whole systems wait a quarter of their time.
+# Each starts its own servers, so more than four gain little.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 PYTEST_ARGS ?=
 # Output of targets that run side by side stays in one piece where make can do that (GNU make 4 and later).
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
