@@ -15,7 +15,7 @@ from mlops_config.runtime.opening import Request
 from mlops_config.runtime.rollback import running
 from mlops_config.runtime.rollback.job import dags_folder_of, run
 from mlops_config.runtime.rollback.opening import Opened, opened
-from mlops_config.runtime.rollback.running import Asked, RollbackOutcome, prepare
+from mlops_config.runtime.rollback.running import Asked, RollbackOutcome, carry_out, prepare
 from tests.repositories import Repository
 from tests.runtime.rollback.activated import copied, ledger_of, record_of, releases
 
@@ -104,6 +104,32 @@ def test_a_dag_folder_without_a_deployment_stays_without_one(repository: Reposit
     dags.mkdir()
     go_back(repository, dags_folder=str(dags))
     assert list(dags.rglob("*")) == []
+
+
+def test_a_dag_folder_that_is_not_there_is_found_before_anything_goes_back(
+    repository: Repository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = len(ledger_of(repository.folder).entries())
+    for folder in (str(tmp_path / "typo"), "oci://ghcr.io/acme/dags"):
+        with pytest.raises(UsageError, match="DAG") as refused:
+            go_back(repository, dags_folder=folder)
+        assert (refused.value.hint or "").endswith("; nothing was changed")
+    assert (in_force(repository), len(ledger_of(repository.folder).entries())) == ("0.2.0", before)
+    looked = opened(Request(environment="dev", root=repository.folder), TerminalConsole())
+    assert run(looked, Asked(dags_folder=str(tmp_path / "typo")), dry_run=True).exit_code == 0
+    assert f"warning: there is no DAG folder {tmp_path / 'typo'}" in capsys.readouterr().err
+
+
+def test_a_dag_folder_that_has_gone_meanwhile_is_no_mistake_in_the_call(
+    repository: Repository, tmp_path: Path
+) -> None:
+    found, dags = here(repository), tmp_path / "dags"
+    asked = Asked(dags_folder=str(dags))
+    with pytest.raises(ServiceError, match=r"dev serves .*0\.1\.0.* again, but Airflow was not told") as told:
+        carry_out(found, prepare(found, asked), asked, ())
+    assert "--dags-folder" in (told.value.hint or "")
+    dags.mkdir()
+    assert run(here(repository), asked).rolled_back
 
 
 @pytest.mark.parametrize("step", ["_set_champion", "_point", "_give_to_airflow", "_note_end"])

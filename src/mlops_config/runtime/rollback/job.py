@@ -28,7 +28,7 @@ def run(opened: Opened, asked: Asked, *, dry_run: bool = False, if_needed: bool 
     ``if_needed`` first asks whether the deployment that bakes has to be taken back; if not, nothing happens.
 
     Raises:
-        UsageError: there is nothing to go back to.
+        UsageError: there is nothing to go back to, or no DAG folder where somebody says that there is one.
         JobRefusedError: the plan is refused, or it is needed and there is nothing to go back to.
         IntegrityError: a record or bundle is missing or changed.
         ServiceError: a service failed; asked for again, it goes on.
@@ -52,6 +52,8 @@ def run(opened: Opened, asked: Asked, *, dry_run: bool = False, if_needed: bool 
             ) from error
     else:
         prepared = prepare(opened, asked)
+        # By itself it goes back all the same: nobody is there to name another folder.
+        _look_for_folder(opened, asked, dry_run=dry_run)
     if dry_run:
         refused = prepared.plan.refusals
         return RollbackOutcome(
@@ -62,6 +64,25 @@ def run(opened: Opened, asked: Asked, *, dry_run: bool = False, if_needed: bool 
         why = tuple(reason for reason in begun.reasons if reason.code != FROM_RELEASE)
     with job_metrics(prepared.now, "rollback"):
         return carry_out(opened, prepared, asked, why)
+
+
+def _look_for_folder(opened: Opened, asked: Asked, *, dry_run: bool) -> None:
+    """Opens the DAG folder before anything goes back; who only looks may be where there is none.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from mlops_config.orchestration.folder import open_folder
+
+    if not asked.dags_folder:
+        return
+    try:
+        open_folder(asked.dags_folder)
+    except UsageError as error:
+        if not dry_run:
+            error.hint = f"{error.hint}; nothing was changed" if error.hint else "nothing was changed"
+            raise
+        opened.console.say(f"warning: {error.message}: going back would be refused for that here")
 
 
 def needed(opened: Opened) -> Need:

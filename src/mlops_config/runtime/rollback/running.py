@@ -320,9 +320,17 @@ def _give_to_airflow(opened: Opened, prepared: Prepared, dags_folder: str) -> No
     from mlops_config.orchestration.describing import deployment_of
     from mlops_config.orchestration.folder import open_folder
 
-    released = prepared.released
+    planned, released = prepared.plan, prepared.released
     with opened.console.stage("airflow") as log:
-        folder = open_folder(dags_folder)
+        try:
+            folder = open_folder(dags_folder)
+        except UsageError as error:
+            # A mistake in the call would mean that nothing was done.
+            raise ServiceError(
+                f"{opened.environment} serves {planned.target.unit} again, but Airflow was not told:"
+                f" {error.message}",
+                hint="asked for again with the right --dags-folder, the rollback goes on from there",
+            ) from error
         there = folder.standing(opened.project, opened.model_name, opened.environment)
         if there.deployment is None:
             log.done(f"{folder.uri} has no deployment of {opened.environment}: nothing to take back")
