@@ -89,6 +89,7 @@ class Job:
         self.artifact = folder / "mlops-config"
         """What the workflow uploads, and the job that deploys gets back as it is."""
         self.left = self.artifact / "dev"
+        self.state = folder / "mlops-config-state" / "dev" / "state.sealed"
         self._summary = folder / "summary.md"
         given = {"environment": "dev", "mode": mode, "store": project.store} | inputs
         names = {f"MLOPS_INPUT_{name.upper().replace('-', '_')}": value for name, value in given.items()}
@@ -279,8 +280,11 @@ def test_a_state_that_could_not_be_saved_leaves_the_job_sealed_and_comes_back(
     asked = job("deploy", **given)
     with pytest.raises(UsageError, match="could not save its state") as failed:
         asked.run()
-    assert "state.sealed" in failed.value.hint
-    sealed = asked.left / "state.sealed"
+    assert "dev/state.sealed in an artifact" in failed.value.hint
+    assert "gh run download 1 --pattern '*-state-dev-1'" in failed.value.hint
+    assert "before anything runs again, this job too" in failed.value.hint
+    assert asked.files == []
+    sealed = asked.state
     assert b"lineage" not in sealed.read_bytes()
     monkeypatch.setenv(KEY_VARIABLE, KEY)
     assert bring_back(sealed, tmp_path).read_bytes() == STATE == left_state.read_bytes()
@@ -294,7 +298,7 @@ def test_without_a_key_no_state_leaves_the_job_and_it_says_so(job, planned):
     with pytest.raises(UsageError) as failed:
         asked.run()
     assert "without plan-key errored.tfstate is not kept" in failed.value.hint
-    assert not (asked.left / "state.sealed").exists()
+    assert not asked.state.exists()
 
 
 @pytest.fixture(scope="module")

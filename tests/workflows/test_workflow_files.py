@@ -410,10 +410,19 @@ def test_the_step_that_applies_knows_its_jobs_minutes_and_what_it_leaves_is_kept
     (applying,) = (step["with"] for step in steps if step.get("uses") == f"$/action/{job}")
     assert applying["minutes"] == f"${{{{ inputs.{job}-minutes }}}}"
     assert applying["plan-key"] == "${{ secrets.plan-key }}"
-    kept = steps[-1]
+    place = "${{ runner.temp }}/mlops-config-state"
+    (kept,) = (step for step in steps if step.get("with", {}).get("path") == place)
     assert "upload-artifact@" in kept["uses"]
     assert kept["if"] == "always()"
-    assert kept["with"]["path"] == "${{ runner.temp }}/mlops-config"
+
+
+@pytest.mark.parametrize(("name", "job"), [("deploy.yml", "deploy"), ("rollback.yml", "rollback")])
+def test_no_attempt_of_a_job_replaces_the_state_that_another_one_left(name, job):
+    steps = jobs(ROOT / ".github" / "workflows" / name)[job]["steps"]
+    (kept,) = (step["with"] for step in steps if "mlops-config-state" in step.get("with", {}).get("path", ""))
+    assert kept["name"].startswith("${{ inputs.artifact }}-state-")
+    assert kept["name"].endswith("-${{ github.run_attempt }}")
+    assert "overwrite" not in kept
 
 
 def test_a_rollback_carries_out_what_was_planned_and_no_more():
