@@ -1,5 +1,6 @@
 """The rollback as a step of a workflow, on an environment that nothing serves in yet."""
 
+import json
 import os
 
 import pytest
@@ -20,6 +21,11 @@ def repository(tmp_path, mlflow_database, monkeypatch):
     return releases(tmp_path / "fares")
 
 
+def planned(leaving="0.2.0", release="0.1.0"):
+    """What a step that planned hands on."""
+    return json.dumps({"from": leaving, "release": release, "model-version": None})
+
+
 def in_force(repository):
     return ledger_of(repository.folder).store.current("city-taxi", "dev").release
 
@@ -36,15 +42,14 @@ def test_a_dry_run_shows_the_plan_and_hands_on_what_it_would_go_back_to(run, run
 
 
 def test_what_was_planned_is_carried_out_once_and_the_ledger_says_who_asked_where(run, runner, repository):
-    late = {"environment": "dev", "to": "0.1.0", "from": "0.1.9"}
-    assert "dev runs release 0.2.0, not 0.1.9" in run("rollback", **late).commands[-1].message
-    inputs = {"environment": "dev", "to": "0.1.0", "from": "0.2.0", "because": "INC-1"}
-    assert run("rollback", **inputs).exit_code == 0
+    late = run("rollback", environment="dev", planned=planned("0.1.9"))
+    assert "dev runs release 0.2.0, not 0.1.9" in late.commands[-1].message
+    assert run("rollback", environment="dev", planned=planned(), because="INC-1").exit_code == 0
     assert runner.outputs["rolled-back"] == "true"
     assert in_force(repository) == "0.1.0"
     (why,) = ledger_of(repository.folder).entries()[-1].reasons
     assert why.text == "INC-1 (ada, https://github.com/acme/fares/actions/runs/42)"
-    again = run("rollback", environment="dev", to="0.1.0")
+    again = run("rollback", environment="dev", planned=planned("0.1.0"))
     assert again.exit_code == 2
     assert "is what runs already" in again.commands[-1].message
     assert in_force(repository) == "0.1.0"
@@ -67,10 +72,11 @@ def test_variables_reach_the_rollback_and_their_values_are_masked(run, repositor
     [
         ({"environment": "qa"}, "there is no environment 'qa'"),
         ({"environment": "prod"}, "has no release"),
-        ({"environment": "dev", "to": "9.9.9"}, "there is no release '9.9.9'"),
-        ({"environment": "dev", "to": ""}, "the input to is empty"),  # a job's output that was dropped
+        ({"environment": "dev", "planned": planned(release="9.9.9")}, "there is no release '9.9.9'"),
+        ({"environment": "dev", "planned": ""}, "does not say what was planned"),  # GitHub dropped it
+        ({"environment": "dev", "no_terraform": "no"}, "the input no-terraform is 'no'"),
         ({"environment": "dev", "dry_run": "perhaps"}, "say true or false"),
-        ({"environment": "dev", "model_version": "v3"}, "give a model version"),
+        ({"environment": "dev", "dry_run": "true", "model_version": "v3"}, "the input model-version is 'v3'"),
         ({"environment": "dev", "variables": "PATH=/evil"}, "line 1"),
         ({"environment": "dev", "variables": "MLOPS_CONFIG_DIGEST=sha256:0"}, "line 1"),
         ({"environment": "dev", "working_directory": "elsewhere"}, "there is no folder"),
@@ -78,7 +84,7 @@ def test_variables_reach_the_rollback_and_their_values_are_masked(run, repositor
 )
 def test_what_cannot_be_meant_is_refused_before_anything_changes(run, repository, inputs, said):
     before = len(ledger_of(repository.folder).entries())
-    ran = run("rollback", **inputs)
+    ran = run("rollback", **{"planned": planned()} | inputs)
     assert ran.exit_code == 2
     assert said in ran.commands[-1].message
     assert (in_force(repository), len(ledger_of(repository.folder).entries())) == ("0.2.0", before)

@@ -40,6 +40,7 @@ resource "terraform_data" "note" {
 
 
 CONSOLE = ActionConsole(io.StringIO())
+PLANNED = json.dumps({"from": "0.2.0", "release": "0.1.0", "model-version": None})
 
 
 class Went:
@@ -51,6 +52,10 @@ class Went:
         self.root.mkdir(parents=True)
         (self.root / "release.tf").write_text(written("dev"), encoding="utf-8")
         (self.folder / "mlops-config.yaml").write_text('terraform: {directory: "infra/{environment}"}\n')
+
+    def forget_whose_it_is(self) -> None:
+        """Breaks the file that says which project and model the checkout is about."""
+        (self.folder / "configs" / "dev" / "dev_training_config.yaml").write_text("metadata:\n", "utf-8")
 
     def describe(self, resources: str) -> None:
         """What the root module makes; it is made for 0.2.0."""
@@ -70,7 +75,7 @@ class Went:
         output = folder / "output"
         output.unlink(missing_ok=True)
         names = {f"MLOPS_INPUT_{name.upper().replace('-', '_')}": value for name, value in inputs.items()}
-        about = replace(context(folder), output_path=output)
+        about = replace(context(folder), output_path=output, summary_path=folder / "summary.md")
         step = Step(about, self.folder, folder, {"MLOPS_INPUT_ENVIRONMENT": "dev"} | names, CONSOLE)
         assert roll_back(step) == 0
         return {name: str(value) for name, value in read_outputs(output.read_text("utf-8")).items()}
@@ -90,6 +95,11 @@ class Went:
         )
         ledger_of(self.folder).append(given)
         return file
+
+    @property
+    def summary(self) -> str:
+        """What the steps told people."""
+        return (self.folder / ".mlops-config" / "summary.md").read_text("utf-8")
 
     @property
     def made(self) -> str:
@@ -184,11 +194,32 @@ def test_a_root_module_that_is_not_there_is_found_before_anything_goes_back(went
     _, err = went.run("rollback", "--terraform", "nowhere", code=2)
     assert "nowhere is no root module of Terraform" in err
     assert "nothing went back; 'mlops-config rollback --no-terraform' goes back without it" in err
-    (went.folder / "mlops-config.yaml").write_text("terraform: {directory: 'gone/{environment}'}\n")
-    planned = json.dumps({"from": "0.2.0", "release": "0.1.0", "model-version": None})
-    with pytest.raises(UsageError, match="gone/dev is no root module"):
-        went.step(planned=planned)
+    (went.root / "release.tf").unlink()
+    with pytest.raises(UsageError, match=r"infra/dev is no root module of Terraform: no \*\.tf file"):
+        went.step(planned=PLANNED)
     assert len(ledger_of(went.folder).entries()) == before
+
+
+def test_where_something_was_made_by_it_a_root_module_that_has_gone_is_missed_unless_that_is_said(
+    went: Went,
+) -> None:
+    went.describe(NOTE)
+    (went.folder / "mlops-config.yaml").write_text("terraform: {directory: 'gone/{environment}'}\n")
+    before = len(ledger_of(went.folder).entries())
+    with pytest.raises(UsageError, match="gone/dev is no root module") as refused:
+        went.step(planned=PLANNED)
+    assert "from GitHub the input no-terraform" in (refused.value.hint or "")
+    assert len(ledger_of(went.folder).entries()) == before
+    assert went.step(planned=PLANNED, **{"no-terraform": "true"})["rolled-back"] == "true"
+    assert '"0.2.0"' in went.made
+
+
+def test_an_environment_without_infrastructure_of_its_own_goes_back_like_any_other(went: Went) -> None:
+    (went.root / "release.tf").unlink()
+    went.root.rename(went.root.with_name("prod"))
+    planned = went.step(**{"dry-run": "true"})["planned"]
+    assert went.step(planned=planned)["rolled-back"] == "true"
+    assert went.summary.count("#### Infrastructure of `dev`\n\nIt stays as it is.") == 2
 
 
 def test_what_would_be_lost_is_for_people_to_decide_with_the_command_that_is_told(
@@ -204,6 +235,7 @@ def test_what_would_be_lost_is_for_people_to_decide_with_the_command_that_is_tol
     monkeypatch.chdir(tmp_path)
     told = re.search(r"mlops-config (deploy .+) --plan$", err, re.MULTILINE)
     assert told is not None, err
+    went.forget_whose_it_is()
     assert main([*shlex.split(told[1]), "--yes"]) == 0
     assert went.events[-2] == (Event.PROVISIONED, "succeeded")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from mlops_config.errors import UsageError
 from mlops_config.github.context import GitHubContext
 from mlops_config.github.matrix import known, released_to
+from mlops_config.infrastructure.root_module import has_root_module
 from mlops_config.settings import Settings
 
 MODES = ("plan", "deploy", "drift")
@@ -82,12 +83,12 @@ def _mode_of(context: GitHubContext) -> str:
 
 def _with_a_root(settings: Settings, root: Path) -> list[str]:
     require_terraform(settings)
-    directory = settings.terraform.directory if settings.terraform else ""
-    folders = {name: directory.replace("{environment}", name) for name in settings.environments}
-    found = [name for name, folder in folders.items() if (root / folder).is_dir()]
+    found = [name for name in settings.environments if has_root_module(settings, name, root)]
     if not found:
+        directory = settings.terraform.directory if settings.terraform else ""
+        folders = [directory.replace("{environment}", name) for name in settings.environments]
         raise UsageError(
-            f"there is no root module at {', '.join(folders.values())}",
+            f"there is no root module at {', '.join(folders)}",
             hint="is terraform.directory in the settings right?",
         )
     return found

@@ -35,7 +35,7 @@ def roll_back(step: Step) -> int:
     from mlops_config.runtime.rollback.job import dags_folder_of, run
     from mlops_config.runtime.rollback.opening import opened
 
-    is_dry = step.truth("dry-run")
+    is_dry, is_alone = step.truth("dry-run"), step.truth("no-terraform")
     asked = _wanted(step) if is_dry else _planned(step)
     minutes = step.number("minutes", 60)
     key_of(step)
@@ -49,7 +49,7 @@ def roll_back(step: Step) -> int:
         store=step.input("store") or None,
     )
     found = opened(request, step.console)
-    module = module_that_follows(found)
+    module = None if is_alone else module_that_follows(found)
     asked = replace(asked, dags_folder=dags_folder_of(step.input("dags-folder") or None, found, None))
     try:
         outcome = run(found, asked, dry_run=is_dry)
@@ -58,6 +58,8 @@ def roll_back(step: Step) -> int:
         raise
     step.summarize(_section(found.environment, outcome.summary))
     _write(step, outcome)
+    if module is None and found.settings.terraform:
+        step.summarize(f"{_infrastructure(found.environment)}It stays as it is.")
     back = Return.after(found, outcome, module, _where(step))
     if back is not None:
         _follow(step, found, back, 60.0 * minutes if minutes else None, is_dry=is_dry)
@@ -74,7 +76,7 @@ def _follow(step: Step, found: "Opened", back: "Return", within: float | None, *
     from mlops_config.infrastructure.lease import Holder
     from mlops_config.infrastructure.rendering import as_markdown
 
-    title = f"#### Infrastructure of `{found.environment}`\n\n"
+    title = _infrastructure(found.environment)
     try:
         if is_dry:
             made = look(back, found.console)
@@ -146,6 +148,10 @@ def _where(step: Step) -> tuple[str, ...]:
     folder, settings = PurePosixPath(step.input("working-directory") or "."), step.input("settings")
     root = () if folder == PurePosixPath() else ("--root", str(folder))
     return (*root, "--settings", str(folder / settings)) if settings else root
+
+
+def _infrastructure(environment: str) -> str:
+    return f"#### Infrastructure of `{environment}`\n\n"
 
 
 def _section(environment: str, text: str) -> str:

@@ -20,7 +20,7 @@ from mlops_config.infrastructure.provisioning import (
     subject_of,
     write_files,
 )
-from mlops_config.infrastructure.root_module import RootModule, root_module_of
+from mlops_config.infrastructure.root_module import RootModule, has_root_module, root_module_of
 from mlops_config.infrastructure.subjects import Subject, compared
 from mlops_config.ledger.history import ledger_of
 from mlops_config.orchestration.released import released
@@ -73,24 +73,40 @@ class Return:
     def command(self) -> str:
         """What brings the infrastructure to the release by itself."""
         named = ["-e", self.name.environment, "--release", self.release, "--only-terraform"]
-        return shlex.join(["mlops-config", "deploy", *named, *self.where, "--store", self.store.uri])
+        # A checkout whose configuration was broken since need not say whose release it is.
+        whose = ["--project", self.name.project, "--model", self.name.model_name]
+        return shlex.join(["mlops-config", "deploy", *named, *self.where, "--store", self.store.uri, *whose])
 
 
 def module_that_follows(opened: "Opened", asked: Path | None = None) -> RootModule | None:
     """The root module that is asked for, or the settings'; ``None``: there is none.
 
-    To be looked for before anything goes back: who is told afterwards that it is not there takes it that
-    nothing was done.
+    The settings name a folder for every environment, and some may have no infrastructure of their own. To be
+    looked for before anything goes back: who is told afterwards that it is not there takes it that nothing
+    was done.
 
     Raises:
-        UsageError: it is not there.
+        UsageError: it is not there, though it was asked for or something was made by it.
     """
+    if opened.settings.terraform and asked is None and not _is_expected(opened):
+        opened.console.say(f"{opened.environment} has no root module of Terraform: nothing follows there")
+        return None
     try:
         return root_module_of(opened.settings, opened.environment, opened.root, asked)
     except UsageError as error:
-        without = "nothing went back; 'mlops-config rollback --no-terraform' goes back without it"
+        without = (
+            "nothing went back; 'mlops-config rollback --no-terraform' goes back without it, and from GitHub"
+            " the input no-terraform"
+        )
         error.hint = f"{error.hint}; {without}" if error.hint else without
         raise
+
+
+def _is_expected(opened: "Opened") -> bool:
+    """Whether the environment has the settings' root module, or had it when something was made by it."""
+    if has_root_module(opened.settings, opened.environment, opened.root):
+        return True
+    return any(entry.infrastructure for entry in opened.ledger.entries())
 
 
 def look(back: Return, console: Console) -> Planned:

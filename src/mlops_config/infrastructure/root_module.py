@@ -23,6 +23,12 @@ class RootModule:
     lock_timeout: str
 
 
+def has_root_module(settings: Settings, environment: str, root: Path) -> bool:
+    """Whether the folder is there that the settings name as the environment's root module."""
+    given = settings.terraform
+    return given is not None and (root / _filled(given.directory, environment)).is_dir()
+
+
 def root_module_of(settings: Settings, environment: str, root: Path, asked: Path | None) -> RootModule | None:
     """The root module that is asked for, or the settings'; ``None``: there is none.
 
