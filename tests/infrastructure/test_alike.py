@@ -63,16 +63,70 @@ def test_five_hundred_that_change_alike_are_a_few_lines_that_say_what_differs() 
 
 def test_markdown_has_one_row_and_one_fold_for_them() -> None:
     plan = plan_of(*(updated(number) for number in range(500)), output_changes=OUTPUT)
-    text = as_markdown(plan, causes(500))
+    whole = as_markdown(plan, causes(500))
+    text = whole.partition("<summary>Each of 500")[0]
     assert len(text.encode()) < 2_500
+    assert len(folds(whole)) == 2
     assert "500 to change" in text
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert len(rows) == 2
     keys = ", ".join(code(f'["{number}"]') for number in (1, 10, 100))
     assert f"<br>and 499 more alike: {keys}, … |" in rows[0]
-    html = cmarkgfm.github_flavored_markdown_to_html(text)
+    html = cmarkgfm.github_flavored_markdown_to_html(whole)
     assert html.count("<tr>") == len(rows) + 1
-    assert "more: `plan.md`" not in text
+    assert "more: `plan.md`" not in whole
+
+
+def rule(number: int, open_to: str, name: str = "rule") -> dict[str, Any]:
+    """A grant that is made."""
+    return change(["create"], None, {"cidr": open_to, "port": 443}, address=f'aws_x.{name}["{number}"]')
+
+
+def folds(markdown: str) -> list[tuple[str, str]]:
+    """The title of each fold, and what is in it."""
+    parts = [each.partition("</details>")[0] for each in markdown.split("<details>")[1:]]
+    return [(title.removeprefix("\n<summary>"), body) for title, _, body in map(_title_apart, parts)]
+
+
+def _title_apart(part: str) -> tuple[str, str, str]:
+    return part.partition("</summary>")
+
+
+def test_a_reviewer_sees_each_grant_of_many() -> None:
+    many = [updated(number) for number in range(200)]
+    grants = [rule(number, f"10.0.{number}.0/24") for number in range(12)]
+    first, second, third = folds(as_markdown(plan_of(*many, *grants), causes(200), 900_000))
+    counted = "<code>12 to create, 200 to change, 0 to delete</code>"
+    assert first[0] == f"Values, of those alike the first one's: {counted}"
+    assert first[1].count("10.0.") == 1
+    assert "the others have other values: see below, or plan.json" in first[1]
+    assert second[0] == "Each of 12: <code>aws_x.rule[&quot;0&quot;]</code>, …"
+    for number in range(12):
+        assert f'+ aws_x.rule["{number}"]\n' in second[1]
+        assert f"cidr = 10.0.{number}.0/24\n" in second[1]
+    assert third[0].startswith("Each of 200: ")
+    assert third[1].count("text: ") == 200
+
+
+def test_of_those_that_are_the_same_the_addresses_are_enough() -> None:
+    title, body = folds(as_markdown(plan_of(*(rule(number, "10.0.0.0/24") for number in range(12)))))[1]
+    assert title.startswith("Each of 12: ")
+    assert body.count('+ aws_x.rule["') == 12
+    assert "cidr" not in body
+
+
+def test_where_nothing_is_alike_every_value_is_in_one_fold() -> None:
+    [(title, body)] = folds(as_markdown(plan_of(*(rule(n, f"10.0.{n}.0/24") for n in range(FEW)))))
+    assert title == f"Every value: <code>{FEW} to create, 0 to change, 0 to delete</code>"
+    assert body.count("cidr = ") == FEW
+
+
+@pytest.mark.parametrize("limit", [1_500, 3_000, 6_000, 20_000])
+def test_the_folds_keep_to_the_limit(limit: int) -> None:
+    grants = [rule(number, f"10.0.{number}.0/24", name) for name in "abc" for number in range(60)]
+    drift = [updated(number) for number in range(40)]
+    text = as_markdown(plan_of(*grants, resource_drift=drift), None, limit)
+    assert len(text.encode()) <= limit
 
 
 def test_what_there_is_no_room_for_is_counted_one_by_one() -> None:
@@ -160,7 +214,10 @@ def test_drift_of_many_is_told_together_too() -> None:
     plan = plan_of(resource_drift=[updated(number) for number in range(20)])
     assert "Changed outside of Terraform: 20 changed\n" in as_text(plan, None, 100)
     assert as_text(plan, None, 100).count("aws_x.rule") == 1
-    assert as_markdown(plan).count("aws_x.rule") == 1
+    together, each = folds(as_markdown(plan))
+    assert together[1].count("aws_x.rule") == 1
+    assert each[0].startswith("Changed outside of Terraform, each of 20: ")
+    assert each[1].count("aws_x.rule") == each[1].count("text: ") == 20
 
 
 def test_instances_of_modules_and_of_what_was_counted_before_are_told_apart() -> None:

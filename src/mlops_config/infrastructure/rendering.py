@@ -2,7 +2,8 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 from mlops_config.infrastructure.alike import Alike, grouped
 from mlops_config.infrastructure.causes import Cause, Causes, key_of
@@ -42,6 +43,17 @@ _WARNING_LENGTH = 300
 _WORDS = {Action.UPDATE: "change"}
 _MARGIN_BYTES = 300
 """For what says that something was left out."""
+_ELSEWHERE = "the others have other values: plan.json has them"
+_BELOW = "the others have other values: see below, or plan.json"
+
+
+class _Section(NamedTuple):
+    """A fold: its title, which is HTML, and what it tells of."""
+
+    title: str
+    groups: Sequence[Alike]
+    causes: Causes
+    with_values: bool = True
 
 
 def as_text(
@@ -95,12 +107,18 @@ def as_markdown(plan: Plan, causes: Causes | None = None, limit_bytes: int = 60_
     if rows:
         parts.append(table(_HEADER, rows))
     left = sum([*(len(each.changes) for each in groups), *(1 for _ in plan.outputs)][len(rows) :])
-    sections: tuple[tuple[str, tuple[ResourceChange, ...], Causes], ...] = (
-        (f"Every value: {html_code(summary(plan.changes))}", plan.changes, causes),
-        (f"Changed outside of Terraform: {html_code(in_the_past(plan.drift))}", plan.drift, {}),
+    outside = grouped(plan.drift)
+    values = (
+        "Values, of those alike the first one's" if any(each.others for each in groups) else "Every value"
     )
-    for title, changes, because in sections:
-        for each in _folded(title, changes, because, room):
+    sections = (
+        _Section(f"{values}: {html_code(summary(plan.changes))}", groups, causes),
+        _Section(f"Changed outside of Terraform: {html_code(in_the_past(plan.drift))}", outside, {}),
+        *_one_by_one(groups, "Each", causes),
+        *_one_by_one(outside, "Changed outside of Terraform, each", {}),
+    )
+    for section in sections:
+        for each in _folded(section, room):
             room -= len(each.encode()) + 2
             parts.append(each)
     if left:
@@ -149,7 +167,9 @@ def _body(plan: Plan, causes: Causes, width: int, *, full: bool) -> Iterator[Lin
         yield from (Line(SIGNS[each.action], _output_words(each), 0) for each in plan.outputs)
 
 
-def _change_lines(group: Alike, causes: Causes, width: int, *, full: bool) -> Iterator[Line]:
+def _change_lines(
+    group: Alike, causes: Causes, width: int, *, full: bool, elsewhere: str = _ELSEWHERE
+) -> Iterator[Line]:
     change, note = group.first, about(group.first)
     yield Line(SIGNS[change.action], f"{change.address}{f'  ({note})' if note else ''}")
     if more := group.more():
@@ -164,7 +184,7 @@ def _change_lines(group: Alike, causes: Causes, width: int, *, full: bool) -> It
         for line in value_lines(change, each, width - 8):
             yield Line(line.sign, line.text, line.depth + 1)
         if each.path in differing:
-            yield Line(" ", "the others have other values: plan.json has them", 2)
+            yield Line(" ", elsewhere, 2)
         yield from _because(group, causes, 2, [each])
     if made_up := following(change):
         yield Line(" ", f"known after apply: {', '.join(visible(each.where) for each in made_up)}", 1)
@@ -262,13 +282,25 @@ def _within(rows: list[tuple[str, ...]], room: int) -> tuple[list[tuple[str, ...
     return kept, room
 
 
-def _folded(title: str, changes: Sequence[ResourceChange], causes: Causes, room: int) -> Iterator[str]:
+def _one_by_one(groups: Sequence[Alike], what: str, causes: Causes) -> Iterator[_Section]:
+    """What was told of together, once more in full, the fewest first: a reviewer sees each grant, each rule.
+
+    They come last, so that a comment that is too long is cut there.
+    """
+    for group in sorted((each for each in groups if each.others), key=lambda each: len(each.others)):
+        title = f"{what} of {len(group.changes)}: {html_code(shortened(group.first.address))}, …"
+        alone = [Alike(each) for each in group.changes]
+        yield _Section(title, alone, causes, with_values=bool(group.differing()))
+
+
+def _folded(section: _Section, room: int) -> Iterator[str]:
     """The lines of the changes, folded; as many as there is room for."""
     lines: list[str] = []
-    room -= 200 + _MARGIN_BYTES
-    left = len(changes)
-    for group in grouped(changes):
-        text = [_diff_line(line) for line in _change_lines(group, causes, 110, full=True)]
+    room -= len(section.title.encode()) + 200 + _MARGIN_BYTES
+    left = sum(len(group.changes) for group in section.groups)
+    for group in section.groups:
+        told_of = _change_lines(group, section.causes, 110, full=True, elsewhere=_BELOW)
+        text = [_diff_line(line) for line in (told_of if section.with_values else islice(told_of, 1))]
         room -= sum(len(line.encode()) + 1 for line in text)
         if room < 0:
             lines.append(f"… and {left} more")
@@ -276,7 +308,7 @@ def _folded(title: str, changes: Sequence[ResourceChange], causes: Causes, room:
         lines += text
         left -= len(group.changes)
     if len(lines) > 1 or (lines and room >= 0):
-        yield details(title, fenced("\n".join(lines), "diff"))
+        yield details(section.title, fenced("\n".join(lines), "diff"))
 
 
 def _diff_line(line: Line) -> str:
