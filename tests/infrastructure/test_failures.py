@@ -114,6 +114,8 @@ class TestOnRealTerraform:
         assert isinstance(error, UsageError)
         assert error.message.startswith("something that the module protects (prevent_destroy)")
         assert "main.tf:1" in error.message
+        assert "terraform_data.a" in error.message
+        assert (error.hint or "").endswith(f" -chdir={tmp_path} state rm 'ADDRESS'")
 
     def test_a_state_that_cannot_be_read_is_named_on_lines_of_their_own(self, tmp_path: Path) -> None:
         (tmp_path / "terraform.tfstate").write_text("{cut short", encoding="utf-8")

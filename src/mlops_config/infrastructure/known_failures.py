@@ -168,7 +168,8 @@ KNOWN: tuple[tuple[str, Maker], ...] = (
         r"Instance cannot be destroyed",
         _usage(
             "something that the module protects (prevent_destroy) would be deleted or replaced",
-            "undo what it would be replaced for; or take the protection out, if it may go",
+            "undo what it would go for; or let the old one stay as it is, and take it out of the state first:"
+            " {command} state rm 'ADDRESS'",
         ),
     ),
     (
