@@ -210,6 +210,23 @@ def test_what_an_apply_took_is_no_time_to_wait_in() -> None:
     assert clock.now == pytest.approx(3300)
 
 
+def test_where_an_apply_took_all_of_the_time_nothing_is_said_against_airflow_and_its_folder() -> None:
+    clock = Clock()
+    patience = clock.patience(7200, within=3300)
+    clock.sleep(3301)
+    for there in (OLD, {}):
+        with pytest.raises(
+            ServiceError, match=r"no time left to wait for Airflow: .* all of 3300 s"
+        ) as caught:
+            await_dags(Scripted(dags=[there]), DEPLOYMENT, [], patience, silent)
+        assert caught.value.hint == (
+            "give --within more, in GitHub's workflow deploy-minutes;"
+            " then run the same command again: it goes on from there"
+        )
+    with pytest.raises(ServiceError, match="is still going, and no time was left to wait for it: http"):
+        await_run(Scripted(runs=[run("running")]), RECORD, patience, TerminalConsole(quiet=True))
+
+
 def test_whoever_stops_waiting_is_told_that_the_run_goes_on() -> None:
     def stop(_: float) -> None:
         raise KeyboardInterrupt

@@ -148,7 +148,7 @@ def await_dags(
         broken = [each for each in api.parse_errors() if each not in before and concerns(each, deployment)]
         if broken:
             raise _broken(broken, api)
-    raise _not_parsed(missing, deployment, api, waited)
+    raise _not_parsed(missing, deployment, api, waited) if waited >= patience.poll else _no_time(patience)
 
 
 def concerns(error: ParseError, deployment: Deployment) -> bool:
@@ -245,8 +245,9 @@ def _follow(
                 console.say(f"  {run.job} does not go on: {obstacle}")
         doing = obstacle or ", ".join(_going(tasks)) or "no task yet"
         log.progress(f"{found.state}: {doing} ({waited:.0f} s)")
+    so_long = f" after {waited:.0f} s" if waited >= patience.poll else ", and no time was left to wait for it"
     raise ServiceError(
-        f"the DAG run {run.run_id} of {run.dag_id} is still going after {waited:.0f} s: {run.url}",
+        f"the DAG run {run.run_id} of {run.dag_id} is still going{so_long}: {run.url}",
         hint=f"{obstacle or 'it goes on without us'}; run the same command again to wait on",
     )
 
@@ -337,6 +338,18 @@ def _not_parsed(
         f"Airflow still has {', '.join(missing)} of another release than {deployment.release},"
         f" after {waited:.0f} s",
         hint=f"does it read the folder that was written to? When it has parsed the files, {AGAIN}",
+    )
+
+
+def _no_time(patience: Patience) -> ServiceError:
+    """Nothing is known to be wrong with Airflow then, nor with its folder."""
+    if patience.within is None:
+        return ServiceError(
+            "there was no time to wait for Airflow", hint=f"give --timeout more; then {AGAIN}"
+        )
+    return ServiceError(
+        f"there was no time left to wait for Airflow: what came before took all of {patience.within:.0f} s",
+        hint=f"give --within more, in GitHub's workflow deploy-minutes; then {AGAIN}",
     )
 
 
