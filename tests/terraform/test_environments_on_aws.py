@@ -254,6 +254,15 @@ def test_nothing_destroys_the_store(prod: Applied, tmp_path: Path) -> None:
     assert f"# {store}" not in rest, "something of it is to be destroyed"
 
 
+def test_a_store_that_is_there_gets_a_lock(prod: Applied) -> None:
+    wanted = "-var=artifact_store={ lock_days = 30 }"
+    store = "module.environment.module.artifact_store"
+    account = {"STANDIN_ACCOUNT": ENVIRONMENTS["prod"]}
+    said = prod.workspace.done("plan", "-input=false", f"-target={store}", wanted, **account)
+    assert f"# {store}[0].aws_s3_bucket_object_lock_configuration.this[0] will be created" in said
+    assert "Plan: 1 to add, 0 to change, 0 to destroy." in said
+
+
 def test_credentials_of_another_account_are_refused(prod: Applied) -> None:
     refused = prod.workspace.run("plan", "-input=false", STANDIN_ACCOUNT=ENVIRONMENTS["dev"])
     assert refused.returncode == 1

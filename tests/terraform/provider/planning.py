@@ -32,6 +32,7 @@ _REPLACING: Mapping[str, frozenset[str]] = {
     "aws_prometheus_rule_group_namespace": frozenset({"workspace_id"}),
     "aws_prometheus_workspace": frozenset({"kms_key_arn"}),
     "aws_route_table": frozenset({"vpc_id"}),
+    "aws_s3_bucket": frozenset({"object_lock_enabled"}),
     "aws_route_table_association": frozenset({"subnet_id", "gateway_id"}),
     "aws_security_group": frozenset({"description", "vpc_id"}),
     "aws_secretsmanager_secret_version": frozenset({"secret_id", "secret_string"}),

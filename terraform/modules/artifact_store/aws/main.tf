@@ -33,6 +33,9 @@ resource "aws_s3_bucket" "this" {
   # would protect or read them any more, and which Terraform would delete though the bucket is not empty and stays.
   lifecycle {
     prevent_destroy = true
+    # For a new bucket. One that is there is given its lock by aws_s3_bucket_object_lock_configuration, and never loses it:
+    # a change of this would ask for another bucket.
+    ignore_changes = [object_lock_enabled]
   }
 }
 

@@ -106,7 +106,7 @@ variable "encryption_key" {
 }
 
 variable "lock_days" {
-  description = "Days for which S3 Object Lock keeps every version, in governance mode, from the administrators of the account as well. null: the bucket policy alone forbids deleting. A bucket's lock is never taken off again."
+  description = "Days for which S3 Object Lock keeps every version, in governance mode, from the administrators of the account as well. null: the bucket policy alone forbids deleting. Given to a store that is there, it holds for what is written from then on; taken back, what is locked stays so."
   type        = number
   default     = null
 
