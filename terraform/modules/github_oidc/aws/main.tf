@@ -38,6 +38,24 @@ locals {
     name        = "github-${each.name}-${purpose}"
     subjects    = distinct(flatten([for repository in local.repositories : [for context in contexts : "${repository}:${context}"]]))
   } }]...)
+
+  trust = { for key, role in local.roles : key => jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRoleWithWebIdentity"
+      Principal = { Federated = local.provider }
+      Condition = {
+        StringEquals = { "${local.issuer}:aud" = "sts.amazonaws.com" }
+        # A * stands only at the end of a tag or branch of this repository, or of its merge queue's branches: here and the
+        # variables see to it.
+        StringLike = { for claim, allowed in {
+          "${local.issuer}:sub"              = role.subjects
+          "${local.issuer}:job_workflow_ref" = var.job_workflow_refs
+        } : claim => allowed if length(allowed) > 0 }
+      }
+    }]
+  }) }
 }
 
 resource "aws_iam_openid_connect_provider" "github" {
@@ -55,26 +73,17 @@ resource "aws_iam_role" "this" {
   description          = "GitHub Actions: ${each.value.purpose} ${each.value.environment}."
   max_session_duration = contains(["deploy", "rollback"], each.value.purpose) ? 7200 : 3600 # a new Airflow takes half an hour
   tags                 = merge(var.labels, { environment = each.value.environment })
-
-  assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Action    = "sts:AssumeRoleWithWebIdentity"
-      Principal = { Federated = local.provider }
-      Condition = {
-        StringEquals = { "${local.issuer}:aud" = "sts.amazonaws.com" }
-        # A * stands only at the end of a tag or branch of this repository, or of its merge queue's branches: here and the
-        # variables see to it.
-        StringLike = { for claim, allowed in {
-          "${local.issuer}:sub"              = each.value.subjects
-          "${local.issuer}:job_workflow_ref" = var.job_workflow_refs
-        } : claim => allowed if length(allowed) > 0 }
-      }
-    }]
-  })
+  assume_role_policy   = local.trust[each.key]
 
   depends_on = [aws_iam_openid_connect_provider.github]
+}
+
+# A warning, no refusal: AWS raises this quota for whoever asks.
+check "trust_policies_fit" {
+  assert {
+    condition     = alltrue([for document in local.trust : length(document) <= 2048])
+    error_message = "AWS takes 2048 letters of a trust policy unless the account's quota was raised (up to 4096), and there are ${join(", ", [for key, document in local.trust : "${length(document)} of ${local.roles[key].name}" if length(document) > 2048])}: give fewer publish_refs or job_workflow_refs, or have the quota raised before this is applied."
+  }
 }
 
 locals {

@@ -227,6 +227,20 @@ run "a_policy_that_aws_would_refuse_is_none" {
   expect_failures = [aws_iam_policy.this]
 }
 
+run "a_trust_policy_that_needs_a_higher_quota_is_told_of" {
+  command = plan
+  variables {
+    environments = {
+      dev = {
+        name         = "city-taxi-trip-fare-dev"
+        publish_refs = [for number in range(20) : "refs/heads/a-branch-of-branches-${number}"]
+        state_key    = "city-taxi/dev/aws.tfstate"
+      }
+    }
+  }
+  expect_failures = [check.trust_policies_fit]
+}
+
 run "wildcards_and_names_without_numbers_are_refused" {
   command = plan
   variables {
