@@ -99,7 +99,7 @@ class Scripted(AirflowApi):
     def run(self, dag_id: str, run_id: str) -> DagRun | None:  # noqa: ARG002 there is one
         return self._runs.pop(0) if len(self._runs) > 1 else self._runs[0]
 
-    def runs(self, dag_id: str) -> list[DagRun]:  # noqa: ARG002 of one DAG
+    def runs(self, dag_id: str) -> list[DagRun]:  # noqa: ARG002 AirflowApi's signature; one DAG is scripted
         return self._going
 
     def task_instances(self, dag_id: str, run_id: str) -> list[TaskInstance]:  # noqa: ARG002 of one run

@@ -358,11 +358,11 @@ def test_each_hint_says_to_give_the_command_again_once(hint: str | None, expecte
 
 
 def test_what_is_left_out_of_a_log_for_a_person() -> None:
-    lines = ["begins", '{"rows": 3}', "begins", *[f"line {number}" for number in range(20)], "error: no rows"]
+    said = ["begins", '{"rows": 3}', "begins", *[f"line {number}" for number in range(20)], "error: no rows"]
 
     class Talking(Scripted):
-        def log(self, task: TaskInstance, lines_: int = 20) -> list[str]:  # noqa: ARG002 of one task
-            return lines
+        def log(self, task: TaskInstance, lines: int = 20) -> list[str]:  # noqa: ARG002 the client's signature
+            return said
 
     api = Talking(runs=[run("failed")], tasks=[[task("train", "failed")]])
     _, *told = await_run(api, RECORD, Clock().patience(9), TerminalConsole(quiet=True)).failed

@@ -83,7 +83,7 @@ class Keeping(Scripted):
         super().__init__()
         self.kept = {again(RUN_ID, number): each for number, each in kept.items()}
 
-    def run(self, dag_id: str, run_id: str) -> DagRun | None:  # noqa: ARG002 of one DAG
+    def run(self, dag_id: str, run_id: str) -> DagRun | None:  # noqa: ARG002 the client's signature
         return self.kept.get(run_id)
 
 

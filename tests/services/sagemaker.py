@@ -165,7 +165,8 @@ def _extend_moto() -> None:
     SageMakerModelBackend.delete_endpoint = delete_endpoint  # type: ignore[method-assign]
     SageMakerModelBackend.add_tags = add_tags  # type: ignore[method-assign]
     SageMakerResponse.update_endpoint = update_endpoint  # type: ignore[attr-defined] # moto has none
-    CloudWatchBackend.put_metric_alarm = put_metric_alarm  # type: ignore[assignment, method-assign] # any alarm
+    # Ours takes any alarm's arguments, where moto's spells each out.
+    CloudWatchBackend.put_metric_alarm = put_metric_alarm  # type: ignore[assignment, method-assign]
     SageMakerRuntimeResponse.invoke_endpoint = invoke_endpoint  # type: ignore[method-assign]
 
 

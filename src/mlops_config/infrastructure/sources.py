@@ -69,10 +69,11 @@ def _files(folder: Path, root: Path) -> Iterator[Path]:
 
 def _named(folder: Path, root: Path, base: bytes, name: str) -> Iterator[Path]:
     named = (folder if base == b"module" else root) / name
-    if os.path.isfile(named):  # noqa: PTH113 a text that can be no path is just no file
+    # pathlib's is_file and is_dir raise for a text that is too long for a path; here that is just no file.
+    if os.path.isfile(named):  # noqa: PTH113 see above
         if not _CHANGES_BY_ITSELF.search(named.name):
             yield named.resolve()
-    elif base and os.path.isdir(named) and folder in named.resolve().parents:  # noqa: PTH112 as above
+    elif base and os.path.isdir(named) and folder in named.resolve().parents:  # noqa: PTH112 see above: it raises for a long text
         yield from (each.resolve() for each in named.rglob("*") if each.is_file() and _is_meant(each, named))
 
 

@@ -138,7 +138,7 @@ def await_dags(
     before, wanted = frozenset(known), tags_of(deployment)
     missing: list[str] = []
     waited = 0.0
-    for waited in patience.looks(PARSE_SECONDS):  # noqa: B007 it is told when the time is over
+    for waited in patience.looks(PARSE_SECONDS):  # noqa: B007 read after the loop
         found = {job: api.dag(deployment.dag_id(job)) for job in deployment.jobs}
         there = {job: dag for job, dag in found.items() if dag and not dag.is_stale and wanted <= dag.tags}
         if len(there) == len(found):
