@@ -17,12 +17,12 @@ import pytest
 from tools.loop.servers_airflow import Airflow
 
 from mlops_config.kinds import Kind
-from mlops_config.orchestration.activating import tags_of
 from mlops_config.orchestration.api import AirflowApi
 from mlops_config.orchestration.api_answers import DagRun, TaskInstance
 from mlops_config.orchestration.deployment import Deployment, connection_id
 from mlops_config.orchestration.describing import deployment_of
 from mlops_config.orchestration.folder import open_folder
+from mlops_config.orchestration.parsing import tags_of
 from tests.orchestration.releases import Edit, adding, release
 
 LIMIT_SECONDS = 180.0

@@ -25,7 +25,7 @@ from mlops_config.orchestration.api import AirflowApi
 from mlops_config.release.record import ReleaseRecord
 from mlops_config.release.verification import read_record
 from mlops_config.store import open_store
-from tests.e2e.airflow_jobs import not_due
+from tests.e2e.airflow_jobs import eventually, not_due
 from tests.orchestration.releases import Edit, release, replacing
 
 PROJECT, MODEL, ENVIRONMENT = "deploy-story", "trip-fare", "deploys"
@@ -262,15 +262,21 @@ def test_what_somebody_paused_stays_so_until_a_deployment_needs_it_or_is_told_to
 
 
 @pytest.mark.usefixtures("second")
-def test_a_dag_that_airflow_cannot_make_is_exit_1_with_its_reason(story: Story) -> None:
-    story.publish("1.4.0", {Kind.MONITORING: replacing("window: P1D", "window: P1D\nenabled: true")})
+@pytest.mark.parametrize(("release_name", "is_known"), [("1.4.0", False), ("1.4.1", True)])
+def test_a_dag_that_airflow_cannot_make_is_exit_1_with_its_reason(
+    story: Story, release_name: str, is_known: bool
+) -> None:
+    story.publish(release_name, {Kind.MONITORING: replacing("window: P1D", "window: P1D\nenabled: true")})
     broken = story.airflow.dags / "training_dag.py"
     whole = broken.read_text()
     broken.write_text(f"raise RuntimeError('no training today')\n{whole}")
     try:
+        if is_known:
+            with AirflowApi.at(story.airflow.address, {}) as api:
+                eventually(lambda: any(error.file == broken.name for error in api.parse_errors()))
         said = story.deploy(code=1)
     finally:
         broken.write_text(whole)
     assert "no training today" in said.err
     assert "goes on from there" in said.err
-    assert "4 DAGs are of release 1.4.0" in story.deploy("--no-run").err
+    assert f"4 DAGs are of release {release_name}" in story.deploy("--no-run").err

@@ -5,12 +5,15 @@ from typing import Any
 
 from tests.orchestration.releases import release
 
-from mlops_config.orchestration.activating import Patience, in_words, tags_of
+from mlops_config.orchestration.activating import in_words
 from mlops_config.orchestration.api import AirflowApi, MissingDagError
 from mlops_config.orchestration.api_answers import Dag, DagRun, ParseError, TaskInstance
 from mlops_config.orchestration.api_login import FetchedLogin
 from mlops_config.orchestration.choosing import PlannedRun
 from mlops_config.orchestration.describing import deployment_of
+from mlops_config.orchestration.parsing import tags_of
+from mlops_config.orchestration.patience import Patience
+from mlops_config.release.record import DagRunRecord
 
 RELEASE = release("1.1.0")
 DEPLOYMENT = deployment_of(RELEASE.record, RELEASE.released.configs)
@@ -18,6 +21,9 @@ ADDRESS = "http://airflow.example"
 RUN_ID = "deploy__dev__1.1.0"
 HEALTHY = {"scheduler": "healthy", "dag_processor": "healthy", "triggerer": "healthy"}
 TRAINING = DEPLOYMENT.dag_id("training")
+RECORD = DagRunRecord(
+    job="training", dag_id=TRAINING, run_id=RUN_ID, state="queued", because="it was asked for", url=ADDRESS
+)
 
 
 def dag(job: str, tags: frozenset[str] | None = None, **more: Any) -> Dag:

@@ -1,15 +1,13 @@
 """Waiting for Airflow: what is said on the way, and what ends the wait."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from tests.orchestration.scripted import (
     ADDRESS,
-    ALL,
     DEPLOYMENT,
     HEALTHY,
-    OLD,
+    RECORD,
     RUN_ID,
     TRAINING,
     Clock,
@@ -22,21 +20,14 @@ from tests.orchestration.scripted import (
 from mlops_config.console import TerminalConsole
 from mlops_config.errors import ServiceError, UsageError
 from mlops_config.orchestration.activating import (
-    AGAIN,
-    DagBrokenError,
-    Patience,
     Waiting,
-    await_dags,
     await_run,
-    concerns,
-    going_on,
     in_words,
     require_pools,
     unpause,
 )
-from mlops_config.orchestration.api import AirflowApi
-from mlops_config.orchestration.api_answers import Dag, ParseError, TaskInstance
-from mlops_config.release.record import DagRunRecord
+from mlops_config.orchestration.api_answers import TaskInstance
+from mlops_config.orchestration.patience import Patience
 
 
 def test_a_pool_that_is_not_there_is_told_of_before_anything_waits_for_it() -> None:
@@ -46,77 +37,6 @@ def test_a_pool_that_is_not_there_is_told_of_before_anything_waits_for_it() -> N
     with pytest.raises(UsageError, match="no pool 'trainings', and training of dev") as caught:
         require_pools(Scripted(), wanted)
     assert "airflow pools set trainings 1" in (caught.value.hint or "")
-
-
-def silent(_: str) -> None:
-    """Says nothing."""
-
-
-def parsed(
-    api: AirflowApi, clock: Clock, seconds: float = 900, known: Sequence[ParseError] = ()
-) -> list[str]:
-    said: list[str] = []
-    found = await_dags(api, DEPLOYMENT, known, clock.patience(seconds), said.append)
-    assert found == ALL
-    return said
-
-
-def test_it_waits_until_every_dag_is_of_this_very_release() -> None:
-    half = {**OLD, "training": dag("training")}
-    said = parsed(Scripted(dags=[{}, OLD, half, ALL]), Clock())
-    assert said == [f"{number} of 4 DAGs are of release 1.1.0" for number in (0, 0, 1)]
-
-
-@pytest.mark.parametrize(
-    "almost",
-    [
-        dag("training", is_stale=True),
-        dag("training", frozenset({"release:1.1.0"})),
-        dag("training", frozenset({"release:1.1.0", "config:000000000000"})),
-    ],
-)
-def test_a_dag_of_other_bytes_or_of_a_file_that_is_gone_does_not_count(almost: Dag) -> None:
-    with pytest.raises(ServiceError, match="of another release than"):
-        parsed(Scripted(dags=[{**ALL, "training": almost}]), Clock(), seconds=30)
-
-
-def test_a_new_import_error_ends_the_wait_at_once() -> None:
-    error = ParseError("training_dag.py", "Traceback\nImportError: no module named mlops_config")
-    clock = Clock()
-    with pytest.raises(DagBrokenError, match=r"training_dag\.py: ImportError: no module") as caught:
-        parsed(Scripted(dags=[OLD], errors=[[], [error]]), clock)
-    assert caught.value.exit_code == 1
-    assert clock.now < 5
-
-
-def test_an_error_from_before_and_somebody_else_s_are_waited_over() -> None:
-    old = ParseError("training_dag.py", "NameError: x")
-    other = ParseError("their_dag.py", "NameError: y")
-    parsed(Scripted(dags=[OLD, OLD, ALL], errors=[[old], [old, other]]), Clock(), known=[old])
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (ParseError("sub/training_dag.py", "x"), True),
-        (ParseError("their_dag.py", "city-taxi/trip-fare/dev/deployment.json"), False),
-        (ParseError("deployments_dag.py", "/dags/mlops/city-taxi/trip-fare/dev/deployment.json: no"), True),
-        (ParseError("deployments_dag.py", "/dags/mlops/city-taxi/trip-fare/prod/deployment.json: no"), False),
-    ],
-)
-def test_an_import_error_concerns_its_own_deployment(error: ParseError, expected: bool) -> None:
-    assert concerns(error, DEPLOYMENT) is expected
-
-
-def test_dags_that_never_come_are_said_with_what_to_do() -> None:
-    clock = Clock()
-    with pytest.raises(ServiceError, match=f"Airflow has no DAG {TRAINING}") as caught:
-        parsed(Scripted(), clock, seconds=10_000)
-    assert clock.now == pytest.approx(600)
-    assert caught.value.hint == (
-        "look at its folder; without DAG files of your own, put ours there with --with-dags"
-    )
-    assert caught.value.exit_code == 3
 
 
 PAUSED = {job: dag(job, is_paused=job != "inference") for job in DEPLOYMENT.jobs}
@@ -133,11 +53,6 @@ def test_what_somebody_paused_stays_so_unless_it_is_needed_or_asked_for() -> Non
     assert unpause(api, PAUSED, {"training"}) == (("training",), ("monitoring", "retraining"))
     assert api.unpaused == [TRAINING]
     assert unpause(api, PAUSED, (), every=True).left == ()
-
-
-RECORD = DagRunRecord(
-    job="training", dag_id=TRAINING, run_id=RUN_ID, state="queued", because="it was asked for", url=ADDRESS
-)
 
 
 def test_each_end_of_a_task_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -199,32 +114,6 @@ def test_a_run_that_takes_longer_than_the_time_is_left_to_airflow() -> None:
         await_run(Scripted(runs=[run("running")]), RECORD, clock.patience(60), TerminalConsole(quiet=True))
     assert clock.now == pytest.approx(60)
     assert "again to wait on" in (caught.value.hint or "")
-
-
-def test_what_an_apply_took_is_no_time_to_wait_in() -> None:
-    clock = Clock()
-    patience = clock.patience(7200, within=3300)
-    clock.sleep(1800)
-    with pytest.raises(ServiceError, match="still going after 1500 s"):
-        await_run(Scripted(runs=[run("running")]), RECORD, patience, TerminalConsole(quiet=True))
-    assert clock.now == pytest.approx(3300)
-
-
-def test_where_an_apply_took_all_of_the_time_nothing_is_said_against_airflow_and_its_folder() -> None:
-    clock = Clock()
-    patience = clock.patience(7200, within=3300)
-    clock.sleep(3301)
-    for there in (OLD, {}):
-        with pytest.raises(
-            ServiceError, match=r"no time left to wait for Airflow: .* all of 3300 s"
-        ) as caught:
-            await_dags(Scripted(dags=[there]), DEPLOYMENT, [], patience, silent)
-        assert caught.value.hint == (
-            "give --within more, in GitHub's workflow deploy-minutes;"
-            " then run the same command again: it goes on from there"
-        )
-    with pytest.raises(ServiceError, match="is still going, and no time was left to wait for it: http"):
-        await_run(Scripted(runs=[run("running")]), RECORD, patience, TerminalConsole(quiet=True))
 
 
 def test_whoever_stops_waiting_is_told_that_the_run_goes_on() -> None:
@@ -326,35 +215,8 @@ def test_a_run_that_somebody_deleted_is_said() -> None:
         )
 
 
-def test_one_patience_is_for_the_whole_deployment() -> None:
-    clock = Clock()
-    patience = clock.patience(100)
-    await_dags(Scripted(dags=[*[OLD] * 20, ALL]), DEPLOYMENT, (), patience, silent)
-    with pytest.raises(ServiceError):
-        await_run(Scripted(runs=[run("running")]), RECORD, patience, TerminalConsole(quiet=True))
-    assert clock.now == pytest.approx(100)
-    assert max(clock.naps) <= 10
-
-
 def test_a_part_of_a_batch_goes_by_its_number() -> None:
     assert in_words(task("score", "success", map_index=3, seconds=12.0)) == "score[3] success after 12 s"
-
-
-@pytest.mark.parametrize(
-    ("hint", "expected"),
-    [
-        (None, AGAIN),
-        ("start it: airflow dag-processor", f"start it: airflow dag-processor; then {AGAIN}"),
-        ("is it up?", f"is it up? Then {AGAIN}"),
-        (
-            "mend these files; Airflow reads them again by itself",
-            f"mend these files; Airflow reads them again by itself; then {AGAIN}",
-        ),
-        ("free some space and run the same command again", "free some space and run the same command again"),
-    ],
-)
-def test_each_hint_says_to_give_the_command_again_once(hint: str | None, expected: str) -> None:
-    assert going_on(hint) == expected
 
 
 def test_what_is_left_out_of_a_log_for_a_person() -> None:

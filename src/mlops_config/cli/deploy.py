@@ -199,8 +199,8 @@ def _wish(arguments: argparse.Namespace, settings: "Settings") -> "Wish":
     from mlops_config.cli.ledgers import ledgers_of
     from mlops_config.contract.validators import Validators
     from mlops_config.github.context import GitHubContext
-    from mlops_config.orchestration.activating import Patience
     from mlops_config.orchestration.deploying import Wish
+    from mlops_config.orchestration.patience import Patience
     from mlops_config.pipeline import OUTPUT_NAME
 
     named = argparse.Namespace(**{**vars(arguments), "environment": [arguments.environment]})

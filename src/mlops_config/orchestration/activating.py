@@ -1,25 +1,20 @@
-"""Hands a release to Airflow: its DAGs parsed and unpaused, their runs asked for and waited for.
+"""Sets a release's DAGs going once Airflow has parsed them: unpaused, their runs asked for and waited for.
 
 Each step may be repeated: a run that was asked for is there under its own id, and a deployment that was
 interrupted goes on when the same command is given again.
 """
 
-import math
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from mlops_config.console import Console, StageLog
-from mlops_config.errors import FindingsError, ServiceError, UsageError
-from mlops_config.orchestration.api import AirflowApi, MissingDagError
-from mlops_config.orchestration.api_answers import Dag, ParseError, TaskInstance
+from mlops_config.errors import ServiceError, UsageError
+from mlops_config.orchestration.api import AirflowApi
+from mlops_config.orchestration.api_answers import Dag, TaskInstance
 from mlops_config.orchestration.deployment import Deployment
-from mlops_config.orchestration.folder import DEPLOYMENTS_DAG, dag_files
+from mlops_config.orchestration.patience import AGAIN, Patience
 from mlops_config.release.record import DagRunRecord
 
-PARSE_SECONDS = 600.0
-"""Airflow looks for new files every few minutes, and a managed one copies its bucket before that."""
 IDLE_SECONDS = 20.0
 """No task may run for so long before it is asked why."""
 LOG_LINES = 15
@@ -27,12 +22,6 @@ LOG_LINES = 15
 _LOG_READ = 50
 _GOING = frozenset({"running", "deferred", "up_for_reschedule", "up_for_retry"})
 _TOLD = frozenset({"success", "failed", "upstream_failed", "skipped", "up_for_retry", "removed"})
-AGAIN = "run the same command again: it goes on from there"
-_SAYS_AGAIN = "command again"
-
-
-class DagBrokenError(FindingsError):
-    """Airflow cannot load the DAGs of the deployment."""
 
 
 class Waiting(NamedTuple):
@@ -58,48 +47,6 @@ class Ended(NamedTuple):
     """A model that the run made and that waited for a person when the run ended."""
 
 
-@dataclass(slots=True)
-class Patience:
-    """How long a deployment waits, all told, and how often it looks. Times are in seconds."""
-
-    seconds: float
-    """From the first look on."""
-    within: float | None = None
-    """From now on, whatever happens before the first look; it ends the waiting early."""
-    poll: float = 1.0
-    slowest_poll: float = 10.0
-    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
-    clock: Callable[[], float] = field(default=time.monotonic, repr=False)
-    _deadline: float | None = field(default=None, init=False)
-    _latest: float = field(default=math.inf, init=False)
-
-    def __post_init__(self) -> None:
-        """Begins to count."""
-        if self.within is not None:
-            self._latest = self.clock() + self.within
-
-    def looks(self, limit: float | None = None) -> Iterator[float]:
-        """The seconds waited so far, again and again until the time is over; less and less often."""
-        started = self.clock()
-        if self._deadline is None:
-            self._deadline = min(started + self.seconds, self._latest)
-        ends = min(self._deadline, started + limit) if limit is not None else self._deadline
-        pause = self.poll
-        while True:
-            now = self.clock()
-            yield now - started
-            if now >= ends:
-                return
-            self.sleep(min(pause, max(0.0, ends - self.clock())))
-            pause = min(pause * 1.1, self.slowest_poll)
-
-
-def tags_of(deployment: Deployment) -> frozenset[str]:
-    """The tags by which a DAG is known to be of this very release."""
-    hexadecimal = deployment.config_digest.removeprefix("sha256:")
-    return frozenset({f"release:{deployment.release}", f"config:{hexadecimal[:12]}"})
-
-
 def require_pools(api: AirflowApi, deployment: Deployment) -> None:
     """Airflow has every pool that the release's tasks take a slot of.
 
@@ -117,47 +64,6 @@ def require_pools(api: AirflowApi, deployment: Deployment) -> None:
                 hint=f"make it: airflow pools set {pool} 1 'tasks of {deployment.project}'; or name another"
                 " in `orchestration.pool`",
             )
-
-
-def await_dags(
-    api: AirflowApi,
-    deployment: Deployment,
-    known: Iterable[ParseError],
-    patience: Patience,
-    progress: Callable[[str], None],
-) -> dict[str, Dag]:
-    """The release's DAGs by job, once Airflow has parsed all of them.
-
-    ``known`` are the import errors from before the deployment was written: others that concern it end the
-    wait.
-
-    Raises:
-        DagBrokenError: Airflow cannot import them.
-        ServiceError: they are not there in time.
-    """
-    before, wanted = frozenset(known), tags_of(deployment)
-    missing: list[str] = []
-    waited = 0.0
-    for waited in patience.looks(PARSE_SECONDS):  # noqa: B007 read after the loop
-        found = {job: api.dag(deployment.dag_id(job)) for job in deployment.jobs}
-        there = {job: dag for job, dag in found.items() if dag and not dag.is_stale and wanted <= dag.tags}
-        if len(there) == len(found):
-            return there
-        missing = [deployment.dag_id(job) for job in found if job not in there]
-        progress(f"{len(there)} of {len(found)} DAGs are of release {deployment.release}")
-        broken = [each for each in api.parse_errors() if each not in before and concerns(each, deployment)]
-        if broken:
-            raise _broken(broken, api)
-    raise _not_parsed(missing, deployment, api, waited) if waited >= patience.poll else _no_time(patience)
-
-
-def concerns(error: ParseError, deployment: Deployment) -> bool:
-    """Whether an import error stands in the way of this deployment, rather than of somebody else's."""
-    name = error.file.replace("\\", "/").rpartition("/")[2]
-    if name == DEPLOYMENTS_DAG:
-        place = f"{deployment.project}/{deployment.model_name}/{deployment.environment}/"
-        return place in error.trace.replace("\\", "/")
-    return name in dag_files()
 
 
 class Unpaused(NamedTuple):
@@ -302,55 +208,6 @@ def _failure(api: AirflowApi, run: DagRunRecord, tasks: Sequence[TaskInstance]) 
 def _told(log: Sequence[str]) -> list[str]:
     """The end of a log for a person: no outcome, which programs read, and no line twice."""
     return list(dict.fromkeys(line for line in log if not line.startswith('{"')))[-LOG_LINES:]
-
-
-def joined(hint: str | None, more: str) -> str:
-    """A hint with another one after it, of which the first may be a question."""
-    if not hint:
-        return more
-    return f"{hint} {more[0].upper()}{more[1:]}" if hint.endswith("?") else f"{hint}; {more}"
-
-
-def going_on(hint: str | None) -> str:
-    """The hint with what lets the deployment go on, if it does not say that already."""
-    if hint and _SAYS_AGAIN in hint:
-        return hint
-    return joined(hint, f"then {AGAIN}" if hint else AGAIN)
-
-
-def _broken(errors: Sequence[ParseError], api: AirflowApi) -> DagBrokenError:
-    lines = [f"  {error.file}: {error.sentence}" for error in errors]
-    return DagBrokenError(
-        "\n".join(["Airflow cannot make this deployment's DAGs:", *lines]),
-        hint=f"see {api.address}; mend it, then {AGAIN}",
-    )
-
-
-def _not_parsed(
-    missing: Sequence[str], deployment: Deployment, api: AirflowApi, waited: float
-) -> ServiceError:
-    absent = next((dag_id for dag_id in missing if api.dag(dag_id) is None), None)
-    if absent is not None:
-        found: MissingDagError = api.missing(absent)
-        more = "without DAG files of your own, put ours there with --with-dags"
-        return ServiceError(found.message, hint=joined(found.hint, more))
-    return ServiceError(
-        f"Airflow still has {', '.join(missing)} of another release than {deployment.release},"
-        f" after {waited:.0f} s",
-        hint=f"does it read the folder that was written to? When it has parsed the files, {AGAIN}",
-    )
-
-
-def _no_time(patience: Patience) -> ServiceError:
-    """Nothing is known to be wrong with Airflow then, nor with its folder."""
-    if patience.within is None:
-        return ServiceError(
-            "there was no time to wait for Airflow", hint=f"give --timeout more; then {AGAIN}"
-        )
-    return ServiceError(
-        f"there was no time left to wait for Airflow: what came before took all of {patience.within:.0f} s",
-        hint=f"give --within more, in GitHub's workflow deploy-minutes; then {AGAIN}",
-    )
 
 
 def _names(tasks: Sequence[TaskInstance]) -> list[str]:

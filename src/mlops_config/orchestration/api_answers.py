@@ -64,6 +64,8 @@ class ParseError(NamedTuple):
 
     file: str
     trace: str
+    time: str = ""
+    """When Airflow last tried, ISO 8601: a file that stays broken is tried again and again."""
 
     @property
     def sentence(self) -> str:

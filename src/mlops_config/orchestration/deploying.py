@@ -13,10 +13,7 @@ from mlops_config.errors import ServiceError, UsageError
 from mlops_config.ledger.history import ledger_of
 from mlops_config.orchestration.activating import (
     Ended,
-    Patience,
-    await_dags,
     await_run,
-    going_on,
     require_pools,
     unpause,
 )
@@ -34,6 +31,8 @@ from mlops_config.orchestration.feedback import (
     write_feedback,
 )
 from mlops_config.orchestration.folder import DagFolder, Standing, dag_files
+from mlops_config.orchestration.parsing import await_dags
+from mlops_config.orchestration.patience import Patience, going_on
 from mlops_config.orchestration.released import Released, released
 from mlops_config.release.changes import Change
 from mlops_config.release.history import compare_with_previous, meanings_of
