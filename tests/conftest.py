@@ -6,12 +6,15 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICES = ROOT / "tests" / "services"
+END_TO_END = ROOT / "tests" / "e2e"
+ONE_AIRFLOW = END_TO_END / "airflow"
 
 # Every module of tests/services with fixtures is a plug-in: servers on loopback, one set per test process.
 pytest_plugins = [
@@ -71,15 +74,24 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what is below tests/e2e as end-to-end, and lets it begin: else it would be waited for."""
+    """Marks what is below tests/e2e as end-to-end, and lets it begin, what takes longest first."""
     for item in items:
-        if _is_end_to_end(item):
+        if END_TO_END in item.path.parents:
             item.add_marker("e2e")
-    items.sort(key=lambda item: not _is_end_to_end(item))
+    items.sort(key=lambda item: (END_TO_END not in item.path.parents, ONE_AIRFLOW not in item.path.parents))
 
 
-def _is_end_to_end(item: pytest.Item) -> bool:
-    return "e2e" in item.path.relative_to(ROOT).parts
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Gives each worker whole modules, and one of them all that share an Airflow, which is busy even idle."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class SharedAirflow(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            folder = ONE_AIRFLOW.relative_to(ROOT).as_posix()
+            return folder if nodeid.startswith(f"{folder}/") else super()._split_scope(nodeid)
+
+    return SharedAirflow(config, log) if config.getoption("dist") == "loadscope" else None
 
 
 def docker_settings() -> tuple[str | None, Path]:

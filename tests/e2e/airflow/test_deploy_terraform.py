@@ -14,7 +14,7 @@ from tools.loop.servers_airflow import Airflow
 
 from mlops_config.kinds import Kind
 from mlops_config.orchestration.api import AirflowApi
-from tests.e2e.airflow_jobs import Place, not_due
+from tests.e2e.airflow.jobs import Place, not_due
 from tests.e2e.terraform_checkout import Said, TerraformCheckout
 from tests.terraform.standin import Environment
 

@@ -25,7 +25,7 @@ from mlops_config.orchestration.api import AirflowApi
 from mlops_config.release.record import ReleaseRecord
 from mlops_config.release.verification import read_record
 from mlops_config.store import open_store
-from tests.e2e.airflow_jobs import eventually, not_due
+from tests.e2e.airflow.jobs import eventually, not_due
 from tests.orchestration.releases import Edit, release, replacing
 
 PROJECT, MODEL, ENVIRONMENT = "deploy-story", "trip-fare", "deploys"
