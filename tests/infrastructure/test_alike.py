@@ -191,7 +191,6 @@ def test_what_is_made_shows_what_is_hidden_of_the_first_in_none_of_the_others() 
     assert sizes(*closed, *opened) == [20, 20]
     assert "0.0.0.0/0" in as_markdown(plan)
     assert as_text(plan, None, 100).count("+   aws_x.rule[") == 2
-    assert as_text(plan, None, 100, full=True).count("+   aws_x.rule[") == 40
 
 
 def test_of_secrets_nobody_is_told_that_they_differ() -> None:

@@ -180,9 +180,9 @@ class Infrastructure:
             FindingsError: whoever was asked does not want the plan applied.
         """
         from mlops_config.infrastructure.lease import Holder, deployment, lasting
+        from mlops_config.infrastructure.ledger_notes import subject_of
         from mlops_config.infrastructure.preflight import require_image
         from mlops_config.infrastructure.program import Program
-        from mlops_config.infrastructure.provisioning import subject_of
         from mlops_config.infrastructure.subjects import Subject, require_first
         from mlops_config.ledger.history import ledger_of
         from mlops_config.orchestration.deploying import plan_deployment
@@ -215,13 +215,9 @@ class Infrastructure:
     def _provision(
         self, subject: "Subject", review: "Review", ledger: "Ledger | None", held: Any
     ) -> "Provisioned":
+        from mlops_config.infrastructure.ledger_notes import was_applied
         from mlops_config.infrastructure.plan_files import DOCUMENT_NAME, PLAN_FOLDER, SEALED_NAME
-        from mlops_config.infrastructure.provisioning import (
-            apply,
-            require_reviewed,
-            was_applied,
-            write_files,
-        )
+        from mlops_config.infrastructure.provisioning import apply, require_reviewed, write_files
         from mlops_config.infrastructure.reviewed import reviewed_document
 
         found = self._planned(subject)

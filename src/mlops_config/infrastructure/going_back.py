@@ -12,14 +12,8 @@ from mlops_config.console import Console
 from mlops_config.contract.validators import Validators
 from mlops_config.errors import FindingsError, MlopsConfigError, UsageError
 from mlops_config.infrastructure.lease import Holder, deployment, lasting
-from mlops_config.infrastructure.provisioning import (
-    Planned,
-    Provisioned,
-    apply,
-    planned,
-    subject_of,
-    write_files,
-)
+from mlops_config.infrastructure.ledger_notes import subject_of
+from mlops_config.infrastructure.provisioning import Planned, Provisioned, apply, planned, write_files
 from mlops_config.infrastructure.root_module import RootModule, has_root_module, root_module_of
 from mlops_config.infrastructure.subjects import Subject, compared
 from mlops_config.ledger.history import ledger_of

@@ -5,7 +5,6 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +14,7 @@ from mlops_config.files import make_output_folder, write_atomically
 from mlops_config.infrastructure.causes import explain
 from mlops_config.infrastructure.failures import ApplyFailedError
 from mlops_config.infrastructure.given_variables import require_given, undeclared
+from mlops_config.infrastructure.ledger_notes import note, note_failed, record_of
 from mlops_config.infrastructure.plan_files import DOCUMENT_NAME, MARKDOWN_NAME, PLAN_FOLDER, SEALED_NAME
 from mlops_config.infrastructure.program import Program
 from mlops_config.infrastructure.rendering import as_document, as_markdown, as_text
@@ -30,9 +30,8 @@ from mlops_config.infrastructure.sealing import (
 )
 from mlops_config.infrastructure.subjects import Compared, Subject
 from mlops_config.infrastructure.variables import FILE_NAME
-from mlops_config.ledger.entries import Draft, Event, LedgerEntry, Reason
 from mlops_config.ledger.ledger import Ledger
-from mlops_config.release.record import InfrastructureRecord, ReleaseRecord
+from mlops_config.release.record import InfrastructureRecord
 
 if TYPE_CHECKING:
     from mlops_config.infrastructure.lease import Held
@@ -287,14 +286,6 @@ def require_reviewed(found: Planned, review: Review, ask: Ask, reviewed: Documen
     return answer.strip() == name
 
 
-def was_applied(found: Planned, ledger: Ledger) -> bool:
-    """Whether the last apply in the ledger was of this very plan, for this release, and ended well."""
-    last = _last(ledger)
-    done = last.infrastructure if last and last.outcome == "succeeded" else None
-    about = (found.subject.record.name, found.plan.digest)
-    return last is not None and done is not None and (last.release, done.plan_digest) == about
-
-
 def apply(found: Planned, ledger: Ledger | None, held: "Held | None", console: Console) -> Provisioned:
     """Applies the plan and writes down what came of it, where there is a ledger yet.
 
@@ -308,93 +299,20 @@ def apply(found: Planned, ledger: Ledger | None, held: "Held | None", console: C
         held.require()
     if not found.plan.has_changes:
         console.say(f"{found.module.shown}: nothing to change")
-        done, outputs = _record(found), found.root.outputs()
+        done, outputs = record_of(found), found.root.outputs()
     else:
         try:
             applied = found.root.apply(found.saved)
         except ApplyFailedError as error:
             steps = [each["action"] for each in error.document["done"]]
             counts = {name: steps.count(name) for name in ("create", "update", "delete")}
-            half = _record(found, counts["create"], counts["update"], counts["delete"])
-            _note_failed(ledger, found, held, half, error, console)
+            half = record_of(found, counts["create"], counts["update"], counts["delete"])
+            note_failed(ledger, found, held, half, error, console)
             raise
         except MlopsConfigError as error:
-            _note_failed(ledger, found, held, _record(found), error, console)
+            note_failed(ledger, found, held, record_of(found), error, console)
             raise
-        done = _record(found, applied.created, applied.changed, applied.deleted)
+        done = record_of(found, applied.created, applied.changed, applied.deleted)
         outputs = applied.outputs
-    _note(ledger, found, held, done, None)
+    note(ledger, found, held, done, None)
     return Provisioned(done, outputs)
-
-
-def _record(found: Planned, created: int = 0, changed: int = 0, deleted: int = 0) -> InfrastructureRecord:
-    return InfrastructureRecord(
-        program=found.program.name,
-        directory=found.module.shown,
-        plan_digest=found.plan.digest,
-        created=created,
-        changed=changed,
-        deleted=deleted,
-    )
-
-
-def _note_failed(
-    ledger: Ledger | None,
-    found: Planned,
-    held: "Held | None",
-    done: InfrastructureRecord,
-    error: MlopsConfigError,
-    console: Console,
-) -> None:
-    """Writes down an apply that failed; a ledger that fails as well must not hide why."""
-    try:
-        _note(ledger, found, held, done, error)
-    except MlopsConfigError as further:
-        console.say(f"warning: the ledger was not told of the apply that failed: {further.message}")
-
-
-def _note(
-    ledger: Ledger | None,
-    found: Planned,
-    held: "Held | None",
-    done: InfrastructureRecord,
-    error: MlopsConfigError | None,
-) -> None:
-    """Writes down what was done; that nothing had to be is written once for a release."""
-    if ledger is None:
-        return
-    draft = Draft(
-        event=Event.PROVISIONED,
-        time=datetime.now(UTC),
-        outcome="failed" if error else "succeeded",
-        job_id=held.job_id if held else None,
-        infrastructure=done,
-        reasons=(Reason(code="apply_failed", text=error.message),) if error else (),
-        **subject_of(found.subject.record),
-    )
-    if not error and not found.plan.has_changes and _is_noted(ledger, draft):
-        return
-    ledger.append(draft)
-
-
-def _is_noted(ledger: Ledger, draft: Draft) -> bool:
-    """Whether the last of its kind is about this release, and ended well."""
-    last = _last(ledger)
-    about = (draft.release, draft.config_digest, "succeeded")
-    return last is not None and (last.release, last.config_digest, last.outcome) == about
-
-
-def _last(ledger: Ledger) -> LedgerEntry | None:
-    done = (each for each in reversed(ledger.entries()) if each.event is Event.PROVISIONED)
-    return next(done, None)
-
-
-def subject_of(record: ReleaseRecord) -> dict[str, Any]:
-    """What entries of the ledger say of the release that they are about."""
-    return {
-        "config_digest": record.config_digest,
-        "commit": record.source.commit,
-        "release": record.name,
-        "image_digest": record.image.digest if record.image else None,
-        "base_digest": record.image.base_digest if record.image else None,
-    }

@@ -62,18 +62,14 @@ def as_text(
     width: int | None = None,
     *,
     color: bool = False,
-    full: bool = False,
 ) -> str:
-    """The plan in lines of about ``width`` columns, by default the terminal's, with a final newline.
-
-    ``full`` shows the values of what is made too, however much that is.
-    """
+    """The plan in lines of about ``width`` columns, by default the terminal's, with a final newline."""
     causes = causes or {}
     width = max(width or min(shutil.get_terminal_size().columns, WIDEST), NARROWEST)
     lines = [Line("", f"{plan.summary()}{_of_workspace(plan, visible)}"), Line("", f"plan {plan.digest}")]
     if plan.destructive:
         lines.append(Line("!", _loud(plan.destructive)))
-    lines += _body(plan, causes, width, full=full)
+    lines += _body(plan, causes, width)
     if plan.drift:
         lines += [Line("", ""), Line("", f"Changed outside of Terraform: {in_the_past(plan.drift)}")]
         for group in grouped(plan.drift):
@@ -155,9 +151,9 @@ def _of_workspace(plan: Plan, shown_as: Callable[[str], str]) -> str:
     return "" if plan.workspace == DEFAULT_WORKSPACE else f" in workspace {shown_as(plan.workspace)}"
 
 
-def _body(plan: Plan, causes: Causes, width: int, *, full: bool) -> Iterator[Line]:
-    many = plan.count(Action.CREATE) > MANY and not full
-    for group in [Alike(each) for each in in_order(plan.changes)] if full else grouped(plan.changes):
+def _body(plan: Plan, causes: Causes, width: int) -> Iterator[Line]:
+    many = plan.count(Action.CREATE) > MANY
+    for group in grouped(plan.changes):
         brief = many and group.first.action is Action.CREATE
         if not brief:
             yield Line("", "")
