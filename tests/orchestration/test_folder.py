@@ -56,6 +56,10 @@ def test_what_was_written_is_what_stands_there(folder: DagFolder) -> None:
     assert folder.standing("city-taxi", "trip-fare", "dev").deployment == described(FIRST)
 
 
+def test_a_bucket_is_copied_first_and_a_folder_is_read_as_it_is(folder: DagFolder) -> None:
+    assert (folder.copied_within == 0) is folder.uri.startswith("file://")
+
+
 def test_writing_again_changes_nothing(folder: DagFolder) -> None:
     write(folder, FIRST)
     before = folder.standing("city-taxi", "trip-fare", "dev")

@@ -13,6 +13,10 @@ from mlops_config.orchestration.parsing import DagBrokenError, await_dags, conce
 PLACE = "/dags/mlops/city-taxi/trip-fare/dev/deployment.json"
 
 
+def silent(_: str) -> None:
+    """Says nothing."""
+
+
 def parsed(
     api: AirflowApi, clock: Clock, seconds: float = 900, known: Sequence[ParseError] = ()
 ) -> list[str]:
@@ -65,6 +69,21 @@ def test_an_error_from_before_ends_the_wait_once_airflow_has_it_again_from_what_
     assert clock.now < 10
 
 
+def test_a_managed_airflow_is_given_the_time_to_copy_its_bucket() -> None:
+    clock = Clock()
+    looks = [[ParseError("training_dag.py", "NameError: x", str(number))] for number in range(200)]
+    with pytest.raises(DagBrokenError, match="NameError: x"):
+        await_dags(
+            Scripted(dags=[OLD], errors=looks),
+            DEPLOYMENT,
+            looks[0],
+            clock.patience(900),
+            silent,
+            copied_within=180,
+        )
+    assert 180 < clock.now < 220
+
+
 def test_an_error_that_only_a_try_from_before_the_deployment_had_again_is_waited_over() -> None:
     first, underway = (ParseError("deployments_dag.py", f"{PLACE}: no", time) for time in "12")
     parsed(Scripted(dags=[OLD, OLD, OLD, ALL], errors=[[first], [underway], []]), Clock(), known=[first])
@@ -89,6 +108,28 @@ def test_an_error_from_before_that_airflow_does_not_try_again_is_said_when_the_t
 )
 def test_an_import_error_concerns_its_own_deployment(error: ParseError, expected: bool) -> None:
     assert concerns(error, DEPLOYMENT) is expected
+
+
+THEIRS = dag("training", bundle="fares", file="ours/learn.py")
+
+
+@pytest.mark.parametrize(
+    ("bundle", "file", "expected"),
+    [
+        ("fares", "ours/learn.py", True),
+        ("fares", "ours/other.py", False),
+        ("trips", "ours/learn.py", False),
+        ("fares", "training_dag.py", True),
+        ("trips", "training_dag.py", False),
+    ],
+)
+def test_an_import_error_of_the_file_that_the_dag_is_from_concerns_it(
+    bundle: str, file: str, expected: bool
+) -> None:
+    error = ParseError(file, "NameError: x", bundle=bundle)
+    assert concerns(error, DEPLOYMENT, [THEIRS]) is expected
+    gone = THEIRS._replace(is_stale=True)
+    assert concerns(error, DEPLOYMENT, [gone]) is (file == "training_dag.py")
 
 
 def test_dags_that_never_come_are_said_with_what_to_do() -> None:

@@ -17,6 +17,7 @@ from mlops_config.orchestration.api_answers import (
     ParseError,
     TaskInstance,
     dag_of,
+    parse_error_of,
     run_of,
     said_in,
     task_of,
@@ -106,9 +107,7 @@ class AirflowApi:
     def parse_errors(self) -> list[ParseError]:
         """The DAG files that Airflow could not read."""
         found = self._pages("/importErrors", "import_errors", "asking for import errors")
-        return [
-            ParseError(each["filename"] or "", each["stack_trace"] or "", each["timestamp"]) for each in found
-        ]
+        return [parse_error_of(each) for each in found]
 
     def missing(self, dag_id: str) -> MissingDagError:
         """Why a DAG is not there: its file cannot be read, or was not yet."""

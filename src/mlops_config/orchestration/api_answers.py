@@ -21,6 +21,10 @@ class Dag(NamedTuple):
     is_stale: bool
     """Whether its file does not have it any more."""
     has_import_errors: bool
+    bundle: str | None = None
+    """Of DAG files, as Airflow's configuration names it; one Airflow may read many."""
+    file: str | None = None
+    """Its place in the bundle."""
 
 
 class DagRun(NamedTuple):
@@ -66,11 +70,19 @@ class ParseError(NamedTuple):
     trace: str
     time: str = ""
     """When Airflow last tried, ISO 8601: a file that stays broken is tried again and again."""
+    bundle: str | None = None
 
     @property
     def sentence(self) -> str:
         """The last line: the exception."""
         return next(reversed(self.trace.strip().splitlines()), "")
+
+
+def parse_error_of(each: Mapping[str, Any]) -> ParseError:
+    """The import error of an answer."""
+    return ParseError(
+        each["filename"] or "", each["stack_trace"] or "", each["timestamp"], each["bundle_name"]
+    )
 
 
 def dag_of(each: Mapping[str, Any]) -> Dag:
@@ -81,6 +93,8 @@ def dag_of(each: Mapping[str, Any]) -> Dag:
         is_paused=each["is_paused"],
         is_stale=bool(each["is_stale"]),
         has_import_errors=bool(each["has_import_errors"]),
+        bundle=each["bundle_name"],
+        file=each["relative_fileloc"],
     )
 
 

@@ -191,7 +191,9 @@ def deploy(
         address = _write(plan, folder, standing, wish, console)
         _say_of_missing_dag_files(deployment, folder, api, console)
         with console.stage("parse") as log:
-            dags = await_dags(api, deployment, known, wish.patience, log.progress)
+            dags = await_dags(
+                api, deployment, known, wish.patience, log.progress, copied_within=folder.copied_within
+            )
             log.done(f"{len(dags)} DAGs are of release {deployment.release}")
         wanted = _wanted(plan, api, wish)
         needed = {each.planned.job for each in wanted if not each.is_done}

@@ -27,6 +27,8 @@ IGNORE = ".airflowignore"
 """Names the folders in which Airflow looks for no DAGs: bundles of many releases would be a long walk."""
 DEPLOYMENTS_DAG = "deployments_dag.py"
 """The DAG file that shows which deployments have no DAGs, and why."""
+COPY_SECONDS = 180.0
+"""A managed Airflow reads no bucket: it has copied what is there by then."""
 KINDS = "a folder, s3://bucket/prefix or gs://bucket/prefix"
 
 
@@ -49,6 +51,8 @@ class DagFolder:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self.uri = store.uri
+        self.copied_within = 0.0 if store.uri.startswith("file:") else COPY_SECONDS
+        """Seconds after which Airflow sees what was written, at the latest."""
 
     def standing(self, project: str, model_name: str, environment: str) -> Standing:
         """What runs there now.

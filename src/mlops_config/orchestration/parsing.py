@@ -1,6 +1,6 @@
 """Waits until Airflow has parsed a release's DAGs, and tells why it does not."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from mlops_config.errors import FindingsError, ServiceError
 from mlops_config.orchestration.api import AirflowApi, MissingDagError
@@ -29,29 +29,33 @@ def await_dags(
     known: Iterable[ParseError],
     patience: Patience,
     progress: Callable[[str], None],
+    *,
+    copied_within: float = 0.0,
 ) -> dict[str, Dag]:
     """The release's DAGs by job, once Airflow has parsed all of them.
 
     ``known`` are the import errors from before the deployment was written. Others that concern it end the
-    wait at once, and these as soon as Airflow has surely tried again with what was written.
+    wait at once, and these as soon as Airflow has surely tried again with what was written, which it sees
+    after ``copied_within`` seconds at the latest.
 
     Raises:
         DagBrokenError: Airflow cannot import them.
         ServiceError: they are not there in time.
     """
-    news, wanted = _News(known), tags_of(deployment)
+    news, wanted = _News(known, copied_within), tags_of(deployment)
     missing: list[str] = []
     errors: list[ParseError] = []
     waited = 0.0
-    for waited in patience.looks(PARSE_SECONDS):  # noqa: B007 read after the loop
+    for waited in patience.looks(PARSE_SECONDS):
         found = {job: api.dag(deployment.dag_id(job)) for job in deployment.jobs}
         there = {job: dag for job, dag in found.items() if dag and not dag.is_stale and wanted <= dag.tags}
         if len(there) == len(found):
             return there
         missing = [deployment.dag_id(job) for job in found if job not in there]
         progress(f"{len(there)} of {len(found)} DAGs are of release {deployment.release}")
-        errors = [each for each in api.parse_errors() if concerns(each, deployment)]
-        if broken := [each for each in errors if news.has(each)]:
+        dags = [dag for dag in found.values() if dag]
+        errors = [each for each in api.parse_errors() if concerns(each, deployment, dags)]
+        if broken := [each for each in errors if news.has(each, waited)]:
             raise _broken(broken, api)
     if waited < patience.poll:
         raise _no_time(patience)
@@ -62,25 +66,36 @@ class _News:
     """Tells an import error of what was just written from one of what was there before.
 
     An error that was known counts after Airflow has had it twice more: the first of these tries may have
-    begun before the deployment was written, the second one began after the first had ended.
+    begun before it saw what was written, the second one began after the first had ended.
     """
 
-    def __init__(self, known: Iterable[ParseError]) -> None:
-        self._known = {(each.file, each.trace) for each in known}
-        self._times: dict[tuple[str, str], set[str]] = {}
+    def __init__(self, known: Iterable[ParseError], copied_within: float) -> None:
+        self._known = {(each.bundle, each.file, each.trace) for each in known}
+        self._times: dict[tuple[str | None, str, str], set[str]] = {}
+        self._copied_within = copied_within
 
-    def has(self, error: ParseError) -> bool:
-        """Whether the error, seen now, is one of what was written; asked at every look, the first one too."""
-        key = (error.file, error.trace)
+    def has(self, error: ParseError, waited: float) -> bool:
+        """Whether the error is one of what was written; asked at every look, ``waited`` seconds after it."""
+        key = (error.bundle, error.file, error.trace)
         if key not in self._known:
             return True
+        if waited < self._copied_within:
+            return False
         times = self._times.setdefault(key, set())
         times.add(error.time)
         return len(times) > 2
 
 
-def concerns(error: ParseError, deployment: Deployment) -> bool:
-    """Whether an import error stands in the way of this deployment, rather than of somebody else's."""
+def concerns(error: ParseError, deployment: Deployment, dags: Collection[Dag] = ()) -> bool:
+    """Whether an import error stands in the way of this deployment, rather than of somebody else's.
+
+    ``dags`` are the deployment's, as far as Airflow has them: they tell which files and bundle theirs are.
+    """
+    places = {(dag.bundle, dag.file) for dag in dags if not dag.is_stale}
+    if (error.bundle, error.file) in places:
+        return True
+    if places and error.bundle not in {bundle for bundle, _ in places}:
+        return False
     name = error.file.replace("\\", "/").rpartition("/")[2]
     if name == DEPLOYMENTS_DAG:
         place = f"{deployment.project}/{deployment.model_name}/{deployment.environment}/"
