@@ -11,12 +11,7 @@ from mlops_config.console import Console
 from mlops_config.contract.validators import Validators
 from mlops_config.errors import ServiceError, UsageError
 from mlops_config.ledger.history import ledger_of
-from mlops_config.orchestration.activating import (
-    Ended,
-    await_run,
-    require_pools,
-    unpause,
-)
+from mlops_config.orchestration.activating import Ended, await_run, require_pools, unpause
 from mlops_config.orchestration.api import AirflowApi
 from mlops_config.orchestration.api_answers import DagRun
 from mlops_config.orchestration.asking import Wanted, find_run, request_run
