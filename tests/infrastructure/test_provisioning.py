@@ -64,6 +64,17 @@ def test_a_release_is_provisioned_and_given_to_the_dag_folder_that_terraform_nam
     assert done.program.startswith(("Terraform 1.", "OpenTofu 1."))
 
 
+@pytest.mark.parametrize(("told", "is_another"), [("s3://acme-models/fares", True), ("{ours}/", False)])
+def test_another_store_in_the_outputs_than_the_one_with_the_release_is_warned_of(
+    checkout: Checkout, told: str, is_another: bool
+) -> None:
+    named = told.format(ours=checkout.store.uri)
+    checkout.describe(f'{RESOURCES}\noutput "store_uri" {{\n  value = "{named}"\n}}\n')
+    checkout.release(FIRST)
+    warned = f"warning: the release is in {checkout.store.uri}, and its jobs will look for it in {named}"
+    assert (warned in checkout.deploy("--yes", *NO_AIRFLOW).err) is is_another
+
+
 def test_the_second_time_nothing_has_to_be_done_and_nothing_more_is_said_of_it(checkout: Checkout) -> None:
     checkout.release(FIRST)
     checkout.deploy("--yes", *NO_AIRFLOW)

@@ -161,6 +161,8 @@ def _to_airflow(
     from mlops_config.orchestration.deploying import deploy
     from mlops_config.orchestration.folder import open_folder
 
+    if provisioned:
+        provisioned.warn_of_other_store(wish.store.uri, console)
     uri = _folder(arguments, settings) or (provisioned.output(DAGS_FOLDER) if provisioned else None)
     address = arguments.airflow or os.environ.get(URL_VARIABLE) or settings.airflow.url
     address = address or (provisioned.output(AIRFLOW_URL) if provisioned else None)

@@ -19,7 +19,7 @@ from mlops_config.infrastructure.plan_files import DOCUMENT_NAME, MARKDOWN_NAME,
 from mlops_config.infrastructure.program import Program
 from mlops_config.infrastructure.rendering import as_document, as_markdown, as_text
 from mlops_config.infrastructure.reviewed import Document, since_review
-from mlops_config.infrastructure.root_module import RootModule
+from mlops_config.infrastructure.root_module import STORE_URI, RootModule
 from mlops_config.infrastructure.sealing import (
     KEY_VARIABLE,
     Header,
@@ -123,6 +123,16 @@ class Provisioned:
         """An output that is text; ``None``: there is none."""
         value = self.outputs.get(name)
         return value if isinstance(value, str) and value else None
+
+    def warn_of_other_store(self, uri: str, console: Console) -> None:
+        """Says so where the jobs were told of another store than ``uri``, in which the release is."""
+        told = self.output(STORE_URI)
+        if told is not None and told.rstrip("/") != uri.rstrip("/"):
+            console.say(
+                f"warning: the release is in {uri}, and its jobs will look for it in {told}, as the root"
+                f" module's output {STORE_URI} says: use that store from the release on, or give the module"
+                " yours (artifact_store)"
+            )
 
 
 def opened(module: RootModule, subject: Subject, console: Console) -> "tuple[Program, Root]":

@@ -8,6 +8,8 @@ from mlops_config.settings import Settings, TerraformSettings
 
 AIRFLOW_URL, DAGS_FOLDER = "airflow_url", "dags_folder"
 """Outputs of a root module that say where the Airflow is that it made."""
+STORE_URI = "store_uri"
+"""Output that says which store its jobs were told to use."""
 
 
 @dataclass(frozen=True, slots=True)

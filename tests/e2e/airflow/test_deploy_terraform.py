@@ -98,6 +98,11 @@ def test_the_airflow_of_the_outputs_runs_the_release(checkout: TerraformCheckout
     assert f"{told} `terraform/environments/dev/aws`, plan `{done['plan_digest']}` |" in notes
 
 
+def test_jobs_that_would_look_for_the_release_in_another_store_are_told_of(first: Said) -> None:
+    assert "/store, and its jobs will look for it in s3://" in first.err
+    assert "as the root module's output store_uri says" in first.err
+
+
 @pytest.fixture(scope="module")
 def second(checkout: TerraformCheckout, first: Said) -> Said:  # noqa: ARG001
     """A second release, with another threshold."""
