@@ -9,14 +9,24 @@ import pytest
 from tools.generate_terraform_variables import written
 
 from mlops_config.cli import main
+from mlops_config.kinds import Kind
 from mlops_config.ledger.entries import Event, LedgerEntry
 from mlops_config.ledger.history import ledger_of
 from mlops_config.store import open_store
 from mlops_config.store.interface import LedgerName
-from tests.orchestration.releases import Release
+from tests.orchestration.releases import Release, release, replacing
 from tests.services import unavailable
 
 NAME = LedgerName("city-taxi", "trip-fare", "dev")
+FIRST = release("1.0.0")
+DRIFTS_SOONER = release(
+    "1.1.0",
+    {Kind.MONITORING: replacing("  min_samples: 500", "  drift_share_fraction: 0.4\n  min_samples: 500")},
+)
+STARTED = (Event.DEPLOYMENT_STARTED, "succeeded")
+PROVISIONED = (Event.PROVISIONED, "succeeded")
+ENDED = (Event.DEPLOYMENT_ENDED, "succeeded")
+NO_AIRFLOW = ("--no-run",)
 RESOURCES = """
 resource "terraform_data" "release" {
   input = var.release.name
