@@ -9,7 +9,8 @@ from mlops_config.deploy.interface import Deployment, EndpointStatus, State
 from mlops_config.errors import UsageError
 from mlops_config.kinds import Kind
 from mlops_config.ledger.entries import Draft, Event, ModelReference, Reason
-from mlops_config.runtime.retraining import deploying
+from mlops_config.runtime.context import JobContext
+from mlops_config.runtime.retraining import deploying, promoting
 from mlops_config.runtime.retraining.allowing import Permission, permission, promote_if_allowed
 from mlops_config.runtime.retraining.promoting import Held, Promotion, promote, redeploy, waiting
 from mlops_config.runtime.training.job import run as train
@@ -139,6 +140,43 @@ def test_after_each_training_what_is_no_worse_is_promoted_once(
     assert held.document()["reasons"][0]["code"] == "champion.worse"
     assert held.document()["waits"] == {"model": NAME, "version": 3, "why": held.reason.text}
     assert len(cloud.asked) == 2
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_promotion_that_was_killed_before_it_was_written_down_is_written_down_by_the_next_try(
+    project: Project, open_job: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class KilledError(Exception):
+        """What a kill looks like from inside."""
+
+    def killed(context: JobContext, event: Event, *given: Any, **more: Any) -> None:
+        if event is Event.PROMOTED:
+            raise KilledError
+        note(context, event, *given, **more)
+
+    note = promoting._note
+    for version, replaced in ((1, None), (2, 1)):
+        if replaced:
+            project.edit(Kind.TRAINING, "max_iter: 30 ", "max_iter: 40 ")
+        train(open_job())
+        with monkeypatch.context() as patch:
+            patch.setattr(promoting, "_note", killed)
+            with pytest.raises(KilledError):
+                promote_if_allowed(open_job())
+        named = open_job().registry.by_alias(NAME, "champion")
+        assert named is not None
+        assert named.version == version
+        assert events(open_job)[-1] is Event.DEPLOYED
+
+        again = promote_if_allowed(open_job())
+        assert isinstance(again, Promotion)
+        assert (again.champion.version, again.replaced and again.replaced.version) == (version, replaced)
+        last = open_job().ledger.entries()[-1]
+        assert (last.event, last.model and last.model.version) == (Event.PROMOTED, version)
+        assert last.reasons[0].code == ("champion.not_worse" if replaced else "champion.missing")
+        assert (last.champion and last.champion.version) == replaced
+        assert open_job().registry.by_alias(NAME, "challenger") is None
+        assert isinstance(promote_if_allowed(open_job()), Held), "nothing is left to do"
 
 
 @pytest.mark.usefixtures("champion")

@@ -9,7 +9,16 @@ from mlops_config.runtime.context import JobContext
 from mlops_config.runtime.integrity import require_own_model
 from mlops_config.runtime.model.gates import NOT_WORSE, UNKNOWN, WORSE
 from mlops_config.runtime.retraining.deploying import serves
-from mlops_config.runtime.retraining.promoting import Held, Promotion, deploys, expired, promote, redeploy
+from mlops_config.runtime.retraining.promoting import (
+    Held,
+    Promotion,
+    deploys,
+    expired,
+    is_unfinished,
+    named_before,
+    promote,
+    redeploy,
+)
 from mlops_config.runtime.tracking.interface import ModelVersion
 
 
@@ -73,7 +82,8 @@ def _compared(entry: LedgerEntry | None) -> tuple[str, str]:
 def promote_if_allowed(context: JobContext, *, wait: bool = True) -> Promotion | Held:
     """Promotes the waiting challenger if that needs nobody's approval.
 
-    Where nobody waits, the champion is deployed again if its endpoint serves another configuration or image.
+    One that was stopped after it had named its champion goes on. Where nobody waits, the champion is deployed
+    again if its endpoint serves another configuration or image.
 
     Raises:
         IntegrityError: the challenger is another environment's.
@@ -84,6 +94,10 @@ def promote_if_allowed(context: JobContext, *, wait: bool = True) -> Promotion |
     rules = context.configs.retrain.promotion
     challenger = context.registry.by_alias(name, rules.alias_from)
     champion = context.registry.by_alias(name, rules.alias_to)
+    approve = f"mlops-config promote --environment {context.environment}"
+    if challenger is not None and is_unfinished(context, challenger, champion):
+        require_own_model(challenger, context)
+        return promote(context, challenger, (_why_named(context, challenger, approve),), wait=wait)
     if challenger is None or (champion is not None and challenger.version == champion.version):
         kept = _kept(context, champion, wait=wait)
         if challenger is not None and not (isinstance(kept, Promotion) and kept.pending):
@@ -95,13 +109,22 @@ def promote_if_allowed(context: JobContext, *, wait: bool = True) -> Promotion |
             f"version {challenger.version} waited too long: it was made {challenger.created_at.isoformat()}"
         )
         return Held(Reason(code="expired", text=text), challenger)
-    approve = f"mlops-config promote --environment {context.environment}"
     serving = champion.version if champion else None
     ledger = context.ledger.entries()
     allowed, reason = permission(challenger.version, serving, ledger, context.configs.retrain, approve)
     if not allowed:
         return Held(reason, challenger, waits=True)
     return promote(context, challenger, (reason,), wait=wait)
+
+
+def _why_named(context: JobContext, champion: ModelVersion, approve: str) -> Reason:
+    """Why a version is the champion of whose promotion the ledger does not say: as it would have said."""
+    before = named_before(context, champion)
+    replaced = before.version if before else None
+    entries = context.ledger.entries()
+    allowed, reason = permission(champion.version, replaced, entries, context.configs.retrain, approve)
+    text = "it was named before: a promotion by hand was stopped, or its alias was moved"
+    return reason if allowed else Reason(code="named", text=text)
 
 
 def _kept(context: JobContext, champion: ModelVersion | None, *, wait: bool) -> Promotion | Held:

@@ -176,7 +176,8 @@ def promote(
     promotion = context.configs.retrain.promotion
     champion = context.registry.by_alias(challenger.name, promotion.alias_to)
     is_champion = champion is not None and champion.version == challenger.version
-    champion = None if is_champion else champion
+    if is_champion:
+        champion = named_before(context, challenger)
     reference, replaced = _reference(challenger), _reference(champion) if champion else None
     status = None
     if deploys(context):
@@ -198,6 +199,24 @@ def promote(
     if challenger.version in _carriers(context, challenger.name, promotion.alias_from):
         context.registry.drop_alias(challenger.name, promotion.alias_from)
     return Promotion(challenger, champion, status)
+
+
+def is_unfinished(context: JobContext, challenger: ModelVersion, champion: ModelVersion | None) -> bool:
+    """Whether the version is the champion and the ledger does not say so: a promotion was stopped there."""
+    is_champion = champion is not None and champion.version == challenger.version
+    return is_champion and not _is_noted(context, Event.PROMOTED, _reference(challenger))
+
+
+def named_before(context: JobContext, champion: ModelVersion) -> ModelVersion | None:
+    """The version whose place the champion took, while the ledger does not say yet that it did."""
+    for entry in reversed(context.ledger.entries()):
+        named = entry.event in (Event.PROMOTED, Event.ROLLED_BACK) and entry.outcome == "succeeded"
+        if named and entry.model is not None:
+            version = entry.model.version
+            return (
+                None if version == champion.version else context.registry.by_version(champion.name, version)
+            )
+    return None
 
 
 def redeploy(context: JobContext, *, wait: bool = True) -> Promotion | Held:
