@@ -10,7 +10,8 @@ from mlops_config.kinds import Kind
 from mlops_config.runtime.metrics.export import Sample, export
 from mlops_config.runtime.metrics.textfile import TextFiles
 from tests.alerting.environments import with_changes, write
-from tests.services.prometheus import eventually, running_prometheus
+from tests.services.prometheus import running_prometheus
+from tests.services.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 

@@ -3,11 +3,9 @@
 import os
 import shutil
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 import requests
@@ -15,9 +13,6 @@ import yaml
 from tools.loop.servers import Servers, start_prometheus, start_pushgateway
 
 from tests.services import unavailable
-
-_LIMIT_SECONDS = 30.0
-T = TypeVar("T")
 
 
 def program(name: str, package: str) -> str:
@@ -40,16 +35,6 @@ def promtool(*arguments: str | Path, stdin: str = "") -> "subprocess.CompletedPr
         timeout=120,
         check=False,
     )
-
-
-def eventually(what: Callable[[], T | None], *, otherwise: Callable[[], object] = lambda: "") -> T:
-    """What ``what`` returns once that is true; fails with what ``otherwise`` says when it never is."""
-    deadline = time.monotonic() + _LIMIT_SECONDS
-    while time.monotonic() < deadline:
-        if found := what():
-            return found
-        time.sleep(0.05)
-    pytest.fail(f"it never came: {otherwise()}")
 
 
 @contextmanager

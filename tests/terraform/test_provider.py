@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.services.prometheus import eventually
 from tests.services.terraform import Workspace
+from tests.services.waiting import eventually
 from tests.terraform.standin import Environment
 
 ROOTS = Path(__file__).parent / "roots"

@@ -69,11 +69,14 @@ def _files(folder: Path, root: Path) -> Iterator[Path]:
 
 def _named(folder: Path, root: Path, base: bytes, name: str) -> Iterator[Path]:
     named = (folder if base == b"module" else root) / name
-    # pathlib's is_file and is_dir raise for a text that is too long for a path; here that is just no file.
-    if os.path.isfile(named):  # noqa: PTH113 see above
+    try:
+        is_file, is_folder = named.is_file(), named.is_dir()
+    except OSError:  # a text that is too long for a path names nothing
+        return
+    if is_file:
         if not _CHANGES_BY_ITSELF.search(named.name):
             yield named.resolve()
-    elif base and os.path.isdir(named) and folder in named.resolve().parents:  # noqa: PTH112 see above: it raises for a long text
+    elif base and is_folder and folder in named.resolve().parents:
         yield from (each.resolve() for each in named.rglob("*") if each.is_file() and _is_meant(each, named))
 
 

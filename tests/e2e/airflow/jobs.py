@@ -5,15 +5,13 @@ import os
 import re
 import signal
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-import pytest
 from tools.loop.servers_airflow import Airflow
 
 from mlops_config.kinds import Kind
@@ -24,8 +22,8 @@ from mlops_config.orchestration.describing import deployment_of
 from mlops_config.orchestration.folder import open_folder
 from mlops_config.orchestration.parsing import tags_of
 from tests.orchestration.releases import Edit, adding, release
+from tests.services.waiting import eventually
 
-LIMIT_SECONDS = 180.0
 FAR = datetime.now(UTC) + timedelta(hours=12)
 MODEL = "trip-fare"
 INTERPRETER = """#!/bin/sh
@@ -43,7 +41,6 @@ cat {folder}/says-$name 2>/dev/null || echo '{{"promoted": false, "windows": []}
 """
 SOON = adding("orchestration: {retries: 3, retry_delay: PT0S}")
 """What failed is tried again at once."""
-T = TypeVar("T")
 
 
 class Call(NamedTuple):
@@ -53,16 +50,6 @@ class Call(NamedTuple):
     digest: str
     dag_run: str
     pid: int
-
-
-def eventually(what: Callable[[], T | None], otherwise: Callable[[], object] = lambda: "") -> T:
-    """What ``what`` returns once that is true; fails with what ``otherwise`` says when it never is."""
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while time.monotonic() < deadline:
-        if found := what():
-            return found
-        time.sleep(0.1)
-    pytest.fail(f"it never came: {otherwise()}")
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,9 @@ from mlops_config.orchestration.api import AirflowApi
 from mlops_config.release.record import ReleaseRecord
 from mlops_config.release.verification import read_record
 from mlops_config.store import open_store
-from tests.e2e.airflow.jobs import eventually, not_due
+from tests.e2e.airflow.jobs import not_due
 from tests.orchestration.releases import Edit, release, replacing
+from tests.services.waiting import eventually
 
 PROJECT, MODEL, ENVIRONMENT = "deploy-story", "trip-fare", "deploys"
 DAG = f"{PROJECT}.{MODEL}.{ENVIRONMENT}"

@@ -20,10 +20,11 @@ from mlops_config.ledger.ledger import Ledger
 from mlops_config.orchestration.api import AirflowApi
 from mlops_config.orchestration.deployment import asset_uri
 from mlops_config.store import open_store
-from tests.e2e.airflow.jobs import Place, edits_of, eventually, jobs_of, kill, parent_of
+from tests.e2e.airflow.jobs import Place, edits_of, jobs_of, kill, parent_of
 from tests.orchestration.releases import release, replacing
 from tests.runtime.projects import ROOT, write_trips
 from tests.services.airflow import asset_events, dag_versions, report_asset_event
+from tests.services.waiting import eventually
 
 PROJECT, MODEL = "faults", "trip-fare"
 NUMBERS = count()
